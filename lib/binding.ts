@@ -1,0 +1,101 @@
+import { createRequire } from 'node:module'
+import { fileURLToPath } from 'node:url'
+import { isMainThread } from 'node:worker_threads'
+import type { Binding } from '../types/binding.js'
+import { UnsupportedError } from './errors.js'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+
+/**
+ * The addon. A build of this machine goes before a prebuilt binary, and both are tried by their
+ * names: node-gyp-build's search of every folder takes longer than the rest of the import, so it is
+ * left for the case that neither loads.
+ */
+function load(): Binding {
+  if (process.platform !== 'linux') return unsupported()
+  const names = [`prebuilds/linux-${process.arch}/genpoll.glibc.node`]
+  if (process.env.PREBUILDS_ONLY === undefined) names.unshift('build/Release/genpoll.node')
+  for (const name of names) {
+    const module = { exports: {} }
+    try {
+      process.dlopen(module, root + name)
+      return module.exports as Binding
+    } catch {
+      // Absent, or made for another C library or processor: the search below reports it.
+    }
+  }
+  try {
+    return createRequire(import.meta.url)('node-gyp-build')(root)
+  } catch (error) {
+    throw new Error(
+      `genpoll has no native binary for linux-${process.arch} that loads here. ` +
+        'Build it with `npm rebuild genpoll`; that needs python3, make and a C++17 compiler ' +
+        '(Debian: apt-get install python3 make g++; Alpine: apk add python3 make g++).',
+      { cause: error },
+    )
+  }
+}
+
+/** Importing works everywhere; the first call says why nothing else does. */
+function unsupported(): Binding {
+  const refuse = () => {
+    throw new UnsupportedError(`genpoll doesn't support ${process.platform}: it needs Linux`)
+  }
+  const values: Record<string, unknown> = {
+    registers: new Int32Array(16),
+    wideRegisters: new BigUint64Array(4),
+    generations: new Int32Array(0),
+    SIGRTMIN: 34,
+    SIGRTMAX: 64,
+    set_main_thread: () => 0,
+  }
+  return new Proxy(values, {
+    get: (target, name: string) => target[name] ?? refuse,
+  }) as unknown as Binding
+}
+
+export const binding = load()
+binding.set_main_thread(isMainThread ? 1 : 0)
+
+/** The register file: see types/binding.d.ts. */
+export const { registers, wideRegisters } = binding
+
+// The getters themselves, not the property: a view may carry a `byteLength` of its own, and what
+// follows must not believe it.
+const typedArrayBytes = getter(Object.getPrototypeOf(Uint8Array.prototype))
+const dataViewBytes = getter(DataView.prototype)
+
+function getter(prototype: object): (this: unknown) => number {
+  return Object.getOwnPropertyDescriptor(prototype, 'byteLength')!.get!
+}
+
+/** How many bytes a view has, 0 once its memory was taken away. */
+export function bytesOf(view: NodeJS.ArrayBufferView): number {
+  return view instanceof DataView ? dataViewBytes.call(view) : typedArrayBytes.call(view)
+}
+
+// Asking a typed array for its memory costs more than a short system call, so the last one is
+// remembered on both sides. Held here it can't be collected; its length tells when its memory was
+// taken away (transferred) or changed (resized).
+let pinnedEvents: Uint32Array | undefined
+let pinnedEventsBytes = -1
+let pinnedBuffer: NodeJS.ArrayBufferView | undefined
+let pinnedBufferBytes = -1
+
+/** Makes `out` the place where waits write their events. */
+export function pinEvents(out: Uint32Array): void {
+  const bytes = typedArrayBytes.call(out)
+  if (out === pinnedEvents && bytes === pinnedEventsBytes) return
+  binding.pin_events(out)
+  pinnedEvents = out
+  pinnedEventsBytes = bytes
+}
+
+/** Makes `view` the place where reads and writes find their bytes. */
+export function pinBuffer(view: NodeJS.ArrayBufferView): void {
+  const bytes = bytesOf(view)
+  if (view === pinnedBuffer && bytes === pinnedBufferBytes) return
+  binding.pin_buffer(view)
+  pinnedBuffer = view
+  pinnedBufferBytes = bytes
+}

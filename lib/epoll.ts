@@ -1,0 +1,334 @@
+import { isMainThread } from 'node:worker_threads'
+import { binding, pinBuffer, registers } from './binding.js'
+import { EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLLONESHOT } from './constants.js'
+import { check, fail } from './errors.js'
+import { OwnedFd } from './fd.js'
+import { generationOf, generations } from './fd-table.js'
+import {
+  ACTIVE,
+  DISARMED,
+  InterestList,
+  numberOf,
+  Registration,
+  type Target,
+} from './registration.js'
+import { type Signal, signalNumbers, toMask } from './signals.js'
+import { control, epoll_create1, failControl, poll } from './sys/epoll.js'
+import {
+  boolean,
+  integer,
+  invalidType,
+  mask32,
+  milliseconds,
+  object,
+  withCode,
+} from './validate.js'
+
+export interface EpollOptions {
+  /** How many events one wait reads at most, 1 to 65,536. Default 256. */
+  maxEvents?: number | undefined
+}
+
+/** Called for each event, with the mask that the kernel reported, unsigned. */
+export type Visit<T> = (registration: Registration<T>, events: number) => void
+
+export interface WaitOptions {
+  /**
+   * Signals to block while it waits, and no others. The wait then ends with `EINTR` when a signal is
+   * handled.
+   */
+  sigmask?: Iterable<Signal> | undefined
+}
+
+/** What an `Epoll` has done so far. */
+export interface EpollStats {
+  /** Native waits. */
+  waits: number
+  /** Events handed to a visitor. */
+  delivered: number
+  /** Events that were dropped because their descriptor had been closed, recycled or removed. */
+  stale: number
+}
+
+/** How the kernel polls network devices while it waits: `struct epoll_params`. */
+export interface BusyPollParams {
+  /** For how long, in microseconds; 0: not at all. */
+  usecs: number
+  /** How many packets a turn, 0 to 65,535 (more than 64 need CAP_NET_ADMIN). */
+  budget: number
+  /** Polling goes before interrupts. */
+  prefer: boolean
+}
+
+const DEFAULTS: WaitOptions = {}
+const OUT_OF_BATCH = 'wait() was called inside a handler of the same Epoll; return from it first'
+
+class EpollFd extends OwnedFd {
+  constructor() {
+    super(epoll_create1(EPOLL_CLOEXEC), true, 'Epoll')
+  }
+}
+
+/**
+ * An epoll whose events never reach the wrong handler: each carries the generation of the descriptor
+ * that was registered, and is delivered only if that is still what the number means at the moment
+ * its handler is about to run.
+ *
+ * @typeParam T What each registration carries for you: a handler, a connection, a name.
+ * @example
+ * using epoll = new Epoll<(events: number) => void>()
+ * using bell = new EventFd()
+ * epoll.add(bell, EPOLLIN, () => console.log(bell.read()))
+ * bell.write(3)
+ * epoll.wait(-1, (registration, events) => registration.data(events))
+ * @see https://man7.org/linux/man-pages/man7/epoll.7.html
+ */
+export class Epoll<T = unknown> {
+  readonly #list: InterestList<T>
+  readonly #out: Uint32Array
+  // The running batch: events [#next, #count) of #out are still to be delivered.
+  #next = 0
+  #count = 0
+  #isVisiting = false
+  #waits = 0
+  #delivered = 0
+  #stale = 0
+
+  /** @throws {ErrnoError} `EMFILE`, `ENFILE`, `ENOMEM`. */
+  constructor(options: EpollOptions = {}) {
+    const { maxEvents = 256 } = object(options)
+    this.#out = new Uint32Array(3 * integer(maxEvents, 'options.maxEvents', 1, 65536))
+    this.#list = new InterestList(new EpollFd())
+  }
+
+  /**
+   * The epoll's own descriptor: readable while an event is pending.
+   *
+   * @throws {ClosedError} once it is closed.
+   */
+  get fd(): number {
+    return this.#list.handle.fd
+  }
+
+  /** Whether `close()` was called. */
+  get closed(): boolean {
+    return this.#list.handle.closed
+  }
+
+  /** How many registrations are alive. */
+  get size(): number {
+    return this.#list.size
+  }
+
+  /** Counters since it was made. */
+  get stats(): EpollStats {
+    return { waits: this.#waits, delivered: this.#delivered, stale: this.#stale }
+  }
+
+  /**
+   * Adds a descriptor to the interest list.
+   *
+   * @param target A descriptor number below 2^20, or anything with a numeric `fd`. An owned one
+   *   leaves the list by itself when it is closed.
+   * @param events A mask of 32 bits, such as `EPOLLIN | EPOLLET`.
+   * @param data Handed back with every event, as `registration.data`.
+   * @throws {ErrnoError} `EBADF` not open; `EEXIST` in the list already; `EPERM` a regular file or
+   *   directory; `EINVAL` itself, or EPOLLEXCLUSIVE with what it doesn't go with; `ELOOP` epolls that
+   *   watch each other, or more than five deep; `ENOSPC` the user's limit; `ENOMEM`.
+   * @throws {ClosedError} if it, or the target, is closed.
+   * @see https://man7.org/linux/man-pages/man2/epoll_ctl.2.html
+   */
+  add(target: Target, events: number, data: T): Registration<T> {
+    const fd = numberOf(target)
+    return this.#list.add(target, fd, mask32(events, 'events'), data)
+  }
+
+  /**
+   * Adds many descriptors with one native call: all of them, or none if one can't be added.
+   *
+   * @param entries `[target, events, data]` each.
+   * @returns The registrations, in order.
+   * @throws as `add`.
+   */
+  addAll(entries: Iterable<readonly [target: Target, events: number, data: T]>): Registration<T>[] {
+    if (typeof entries !== 'object' || entries === null || !(Symbol.iterator in entries)) {
+      throw invalidType('entries', 'an iterable of [target, events, data]', entries)
+    }
+    const list = this.#list
+    const made: Registration<T>[] = []
+    for (const entry of entries) {
+      if (!Array.isArray(entry))
+        throw invalidType('entries', 'of [target, events, data] each', entry)
+      const [target, events, data] = entry as [Target, number, T]
+      const fd = numberOf(target)
+      made.push(
+        new Registration(list, target, fd, generationOf(fd), mask32(events, 'events'), data),
+      )
+    }
+    // Numbers that were in the list before need the care that `add` takes.
+    if (made.some(({ fd }) => list.registrations[fd] !== undefined)) return this.#addEach(made)
+
+    const triples = new Int32Array(3 * made.length)
+    made.forEach(({ fd, token, mask }, i) => {
+      triples.set([mask, fd, token], 3 * i)
+    })
+    pinBuffer(triples)
+    const { fd: epfd } = list.handle
+    const added = check(binding.epoll_add_all(epfd, made.length), 'epoll_ctl')
+    if (added < made.length) {
+      const errno = registers[1]!
+      for (const { fd } of made.slice(0, added)) control(epfd, EPOLL_CTL_DEL, fd, 0, 0, 0)
+      failControl(errno, EPOLL_CTL_ADD, made[added]!.fd)
+    }
+    for (const registration of made) list.keep(registration)
+    return made
+  }
+
+  #addEach(wanted: readonly Registration<T>[]): Registration<T>[] {
+    const added: Registration<T>[] = []
+    try {
+      for (const { target, fd, mask, data } of wanted) {
+        added.push(this.#list.add(target, fd, mask, data))
+      }
+    } catch (error) {
+      for (const registration of added) registration.remove()
+      throw error
+    }
+    return added
+  }
+
+  /** The living registration of a descriptor, if it has one here. */
+  get(target: Target): Registration<T> | undefined {
+    return this.#list.get(numberOf(target))
+  }
+
+  /**
+   * Waits for events and calls `visit` for each that is still meant for its registration.
+   *
+   * What `visit` closes, recycles, removes or modifies takes effect at once, for the other events of
+   * the same batch too. If it throws, the error leaves `wait`, and the next call delivers the rest of
+   * the batch. In a worker, `terminate()` ends a wait of any length.
+   *
+   * @param timeoutMs Fractions are rounded up to the nanosecond, so it never ends early. 0 looks once,
+   *   a negative number waits until something is delivered.
+   * @returns The number of events delivered: 0 at the time-out, or if all that came was stale and
+   *   `timeoutMs` is 0.
+   * @throws {ErrnoError} `EINTR`, only with a `sigmask`.
+   * @throws {ClosedError} if it is closed.
+   * @see https://man7.org/linux/man-pages/man2/epoll_wait.2.html
+   */
+  wait(timeoutMs: number, visit: Visit<T>, options: WaitOptions = DEFAULTS): number {
+    if (typeof visit !== 'function') throw invalidType('visit', 'of type function', visit)
+    milliseconds(timeoutMs, 'timeoutMs', Number.NEGATIVE_INFINITY)
+    const { sigmask } = object(options)
+    const mask = sigmask === undefined ? undefined : toMask(signalNumbers(sigmask, 'sigmask'))
+    if (this.#isVisiting) throw withCode(new Error(OUT_OF_BATCH), 'ERR_INVALID_STATE')
+    const epfd = this.fd
+    if (this.#next < this.#count) {
+      // Left over from a batch whose visitor threw.
+      const delivered = this.#deliver(visit)
+      if (delivered > 0) return delivered
+    }
+    // A main thread has nobody to be terminated by, so it needn't listen for that while it blocks.
+    if (isMainThread || timeoutMs === 0) return this.#waitOn(epfd, timeoutMs, mask, visit)
+    const delivered = this.#waitOn(epfd, 0, mask, visit)
+    if (delivered > 0) return delivered
+    check(binding.host_attach(epfd), 'epoll_ctl', epfd)
+    try {
+      return this.#waitOn(epfd, timeoutMs, mask, visit)
+    } finally {
+      // Not reached when the worker is terminated: its end closes the epoll as a whole.
+      if (!this.closed) binding.host_detach(epfd)
+    }
+  }
+
+  #waitOn(epfd: number, timeoutMs: number, mask: bigint | undefined, visit: Visit<T>): number {
+    const deadline = timeoutMs > 0 ? performance.now() + timeoutMs : 0
+    for (let leftMs = timeoutMs; ; ) {
+      this.#waits++
+      const count = poll(epfd, this.#out, leftMs, mask)
+      if (count <= 0) {
+        if (count < 0) fail(count, 'epoll_pwait', { fd: epfd })
+        return 0
+      }
+      this.#next = 0
+      this.#count = count
+      const delivered = this.#deliver(visit)
+      if (delivered > 0 || timeoutMs === 0) return delivered
+      // All of it was stale, or was Node's loop asking for attention: this jump back is where V8
+      // looks whether the worker has been terminated.
+      if (timeoutMs > 0) leftMs = Math.max(0, deadline - performance.now())
+      if (this.closed) return 0
+    }
+  }
+
+  #deliver(visit: Visit<T>): number {
+    const list = this.#list
+    const { registrations } = list
+    const out = this.#out
+    let delivered = 0
+    this.#isVisiting = list.isDelivering = true
+    try {
+      while (this.#next < this.#count) {
+        const at = 3 * this.#next++
+        const token = out[at + 2]! | 0
+        const registration = registrations[out[at + 1]!]
+        if (
+          registration !== undefined &&
+          registration.token === token &&
+          generations[registration.fd] === token
+        ) {
+          if (registration.status !== ACTIVE) continue
+          if ((registration.mask & EPOLLONESHOT) !== 0) registration.status = DISARMED
+          delivered++
+          visit(registration, out[at]!)
+        } else if (token !== 0) {
+          this.#stale++
+        }
+      }
+    } finally {
+      this.#isVisiting = false
+      this.#delivered += delivered
+      // With some left over, what is changed from now on is changed since they were read.
+      if (this.#next >= this.#count) list.settle()
+    }
+    return delivered
+  }
+
+  /**
+   * Makes waits poll the network devices behind the registered sockets (EPIOCSPARAMS), or without an
+   * argument tells how they do (EPIOCGPARAMS).
+   *
+   * @throws {ErrnoError} `EINVAL`; `ENOTTY` before Linux 6.9; `EPERM` a budget above 64 without
+   *   CAP_NET_ADMIN.
+   * @see https://man7.org/linux/man-pages/man2/ioctl_eventpoll.2.html
+   */
+  busyPoll(): BusyPollParams
+  busyPoll(params: BusyPollParams): void
+  busyPoll(params?: BusyPollParams): BusyPollParams | undefined {
+    const epfd = this.fd
+    if (params === undefined) {
+      check(binding.epoll_get_params(epfd), 'ioctl', epfd)
+      return { usecs: registers[1]! >>> 0, budget: registers[2]!, prefer: registers[3] === 1 }
+    }
+    const { usecs, budget, prefer } = object(params, 'params')
+    integer(usecs, 'params.usecs', 0, 0x7fffffff)
+    integer(budget, 'params.budget', 0, 0xffff)
+    const flag = boolean(prefer, 'params.prefer', false) ? 1 : 0
+    check(binding.epoll_set_params(epfd, usecs, budget, flag), 'ioctl', epfd)
+    return undefined
+  }
+
+  /**
+   * Closes it. The descriptors that it watched stay open; their registrations are `'removed'`. A
+   * second call does nothing.
+   */
+  close(): void {
+    this.#count = 0
+    this.#list.handle.close()
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+}

@@ -1,0 +1,210 @@
+import { constants } from 'node:os'
+import { binding } from './binding.js'
+import { ClosedError, check, fail } from './errors.js'
+import { generations, letGo } from './fd-table.js'
+import * as sys from './sys/descriptors.js'
+import { integer, invalidType } from './validate.js'
+
+/** What is needed to clean up after an `Fd` without keeping it alive. */
+interface Remains {
+  readonly kind: string
+  readonly fd: number
+  readonly generation: number
+  /** Where it was made, when leaks are traced. */
+  readonly stack: string | undefined
+  /** What its kind has to undo beside closing it, until it is done. */
+  undo: (() => void) | undefined
+}
+
+const traceLeaks = process.env.GENPOLL_TRACE_LEAKS === '1'
+
+const collected = new FinalizationRegistry<Remains>(({ kind, fd, generation, stack, undo }) => {
+  if (generations[fd] === generation) {
+    binding.fd_close(fd, generation)
+    process.emitWarning(`${kind} (fd ${fd}) was garbage-collected before it was closed`, {
+      type: 'GenpollWarning',
+      code: 'GENPOLL_LEAK',
+      detail: stack ?? 'Set GENPOLL_TRACE_LEAKS=1 to see where it was made.',
+    })
+  }
+  undo?.()
+})
+
+/**
+ * An owned descriptor, whatever its kind: closed once, by `close()`, and never mistaken for another
+ * that got its number. It must be closed through genpoll only (here, or with `sys.close`).
+ *
+ * One that is garbage-collected unclosed is closed then, with a process warning; the environment
+ * variable `GENPOLL_TRACE_LEAKS=1` makes the warning show where it was made.
+ */
+export abstract class OwnedFd {
+  readonly #fd: number
+  readonly #generation: number
+  readonly #remains: Remains
+
+  /**
+   * @param isNew Whether `fd` may be closed here if it can't be owned.
+   * @param undo What has to be undone beside closing it, once it is closed or collected.
+   */
+  protected constructor(fd: number, isNew: boolean, kind = new.target.name, undo?: () => void) {
+    const rc = binding.fd_own(fd)
+    if (rc < 0) {
+      if (isNew) binding.close(fd)
+      undo?.()
+      fail(rc, 'adopt', { fd })
+    }
+    this.#fd = fd
+    this.#generation = generations[fd]!
+    this.#remains = {
+      kind,
+      fd,
+      generation: this.#generation,
+      stack: traceLeaks ? new Error(`${kind} made here`).stack : undefined,
+      undo,
+    }
+    collected.register(this, this.#remains, this)
+  }
+
+  /**
+   * The descriptor's number.
+   *
+   * @throws {ClosedError} once it is closed.
+   */
+  get fd(): number {
+    if (generations[this.#fd] !== this.#generation) throw new ClosedError(this.#remains.kind)
+    return this.#fd
+  }
+
+  /** The generation that the number got when this object was made, 1 to 2^32 - 1. */
+  get generation(): number {
+    return this.#generation >>> 0
+  }
+
+  /** Whether it was closed: here, by its number through `sys`, or by a `dup3` over it. */
+  get closed(): boolean {
+    return generations[this.#fd] !== this.#generation
+  }
+
+  /**
+   * Another descriptor (CLOEXEC) for the same open file.
+   *
+   * @throws {ErrnoError} `EMFILE`.
+   */
+  dup(): Fd {
+    return new Fd(check(binding.dup_cloexec(this.fd), 'fcntl', this.#fd), true)
+  }
+
+  /**
+   * Sets or clears `FD_CLOEXEC`. Can't hit a stranger, whichever thread closes and reuses the number
+   * meanwhile.
+   */
+  setCloexec(on: boolean): void {
+    const { fd } = this
+    check(binding.fd_set_cloexec(fd, this.#generation, flag(on)), 'ioctl', fd)
+  }
+
+  /** Sets or clears `O_NONBLOCK` of the open file, with the same care. */
+  setNonBlocking(on: boolean): void {
+    const { fd } = this
+    check(binding.fd_set_non_blocking(fd, this.#generation, flag(on)), 'ioctl', fd)
+  }
+
+  /**
+   * Closes it, and takes it out of every `Epoll` of this thread first. A second call does nothing.
+   *
+   * @throws {ErrnoError} `EBADF` if the number was closed or replaced without genpoll, which can be
+   *   told while it is in an `Epoll`: what the number names now is left open.
+   */
+  close(): void {
+    try {
+      if (this.closed) return
+      this.#leave('close')
+      check(binding.fd_close(this.#fd, this.#generation), 'close', this.#fd)
+    } finally {
+      const { undo } = this.#remains
+      this.#remains.undo = undefined
+      undo?.()
+    }
+  }
+
+  /**
+   * Gives the descriptor out of hand, open: the number is the caller's to close. It leaves every
+   * `Epoll`, and this object is closed.
+   *
+   * @returns The number, for `Fd.adopt` or for anybody else.
+   */
+  release(): number {
+    const { fd } = this
+    this.#leave('release')
+    binding.fd_retire(fd)
+    return fd
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+
+  #leave(operation: string): void {
+    collected.unregister(this)
+    if (letGo(this.#fd) === 0) return
+    binding.fd_retire(this.#fd)
+    fail(-constants.errno.EBADF, operation, {
+      fd: this.#fd,
+      generation: this.generation,
+      hint: 'closed or replaced without genpoll; what the number names now was left alone',
+    })
+  }
+}
+
+function flag(on: boolean): number {
+  if (typeof on !== 'boolean') throw invalidType('on', 'of type boolean', on)
+  return on ? 1 : 0
+}
+
+/**
+ * An owned descriptor that is read and written as bytes: a pipe, a FIFO, a terminal, a device.
+ *
+ * @example
+ * using input = Fd.adopt(fs.openSync('/dev/input/event0', constants.O_NONBLOCK))
+ * const count = input.read(buffer)
+ */
+export class Fd extends OwnedFd {
+  /**
+   * Takes over an open descriptor. Its flags stay as they are.
+   *
+   * @throws {ErrnoError} `EBADF` not open; `EEXIST` owned already (hand over with `release()`).
+   */
+  static adopt(fd: number): Fd {
+    return new Fd(integer(fd, 'fd', 0, 0x7fffffff), false)
+  }
+
+  /** @internal */
+  constructor(fd: number, isNew: boolean) {
+    super(fd, isNew)
+  }
+
+  /**
+   * Reads into a part of a buffer.
+   *
+   * @param buffer Any typed array or `DataView`.
+   * @param offset Where in it to begin, in bytes.
+   * @param length How many bytes at most; to the end of the buffer unless told.
+   * @returns The number of bytes, 0 at the end of the file, `null` if it would block.
+   * @throws {ErrnoError} as read(2).
+   * @see https://man7.org/linux/man-pages/man2/read.2.html
+   */
+  read(buffer: NodeJS.ArrayBufferView, offset?: number, length?: number): number | null {
+    return sys.read(this.fd, buffer, offset, length)
+  }
+
+  /**
+   * Writes a part of a buffer.
+   *
+   * @returns The number of bytes written, which may be fewer, or `null` if it would block.
+   * @throws {ErrnoError} as write(2).
+   * @see https://man7.org/linux/man-pages/man2/write.2.html
+   */
+  write(buffer: NodeJS.ArrayBufferView, offset?: number, length?: number): number | null {
+    return sys.write(this.fd, buffer, offset, length)
+  }
+}

@@ -1,0 +1,176 @@
+// The module: state for each environment, and the table of what it exports.
+
+#include "addon.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <cstring>
+
+#include "call.h"
+#include "fd_table.h"
+#include "signal_mask.h"
+#include "syscalls.h"
+
+namespace genpoll {
+
+State::State(napi_env env) : env(env) {
+  static std::atomic<uint32_t> next_id{1};
+  id = next_id.fetch_add(1, std::memory_order_relaxed);
+}
+
+namespace {
+
+// Runs when the environment ends, `worker.terminate()` included, where no JavaScript runs any more:
+// what its objects had open is closed here.
+void TearDown(void* data) {
+  auto* state = static_cast<State*>(data);
+  for (int fd = 0; fd < state->owned_limit; fd++) {
+    if (fd_table::Owner(fd) == state->id) Close(*state, fd);
+  }
+  // The end of the main thread is the end of the process: a signal that arrives now had better find
+  // itself still blocked than take its default action in the middle of an orderly exit.
+  if (!state->is_main_thread) signal_mask::ReleaseAll(*state);
+  free(state->unpacked.data);
+  delete state;
+}
+
+template <Pinned State::*Where>
+napi_value Pin(napi_env env, napi_callback_info info) {
+  napi_value view;
+  size_t count = 1;
+  void* data;
+  napi_get_cb_info(env, info, &count, &view, nullptr, &data);
+  Pinned& pinned = static_cast<State*>(data)->*Where;
+  pinned = {};
+  bool is_data_view = false;
+  napi_is_dataview(env, view, &is_data_view);
+  void* memory = nullptr;
+  size_t length = 0;
+  if (is_data_view) {
+    napi_get_dataview_info(env, view, &length, &memory, nullptr, nullptr);
+  } else {
+    napi_typedarray_type type;
+    if (napi_get_typedarray_info(env, view, &type, &length, &memory, nullptr, nullptr) == napi_ok) {
+      static constexpr size_t kWidth[] = {1, 1, 1, 2, 2, 4, 4, 4, 8, 8, 8};
+      length *= static_cast<size_t>(type) < sizeof kWidth / sizeof *kWidth ? kWidth[type] : 0;
+    }
+  }
+  if (memory != nullptr) pinned = {static_cast<uint8_t*>(memory), length};
+  return nullptr;
+}
+
+int32_t SetMainThread(State& state, int32_t is_main_thread) {
+  state.is_main_thread = is_main_thread != 0;
+  return 0;
+}
+
+struct Export {
+  const char* name;
+  Function function;
+};
+
+constexpr Export kExports[] = {
+    {"pin_events", Pin<&State::events>},
+    {"pin_buffer", Pin<&State::buffer>},
+    {"set_main_thread", Call<SetMainThread>::ByArguments},
+    // By registers: what runs once an event, a descriptor or a wait.
+    {"epoll_ctl", Call<EpollCtl>::ByRegisters},
+    {"epoll_wait", Call<EpollWait>::ByRegisters},
+    {"epoll_pwait", Call<EpollPwait>::ByRegisters},
+    {"read", Call<Read>::ByRegisters},
+    {"write", Call<Write>::ByRegisters},
+    {"read_u64", Call<ReadU64>::ByRegisters},
+    {"write_u64", Call<WriteU64>::ByRegisters},
+    // By arguments: the rest.
+    {"epoll_create1", Call<EpollCreate1>::ByArguments},
+    {"epoll_add_all", Call<EpollAddAll>::ByArguments},
+    {"epoll_get_params", Call<EpollGetParams>::ByArguments},
+    {"epoll_set_params", Call<EpollSetParams>::ByArguments},
+    {"host_attach", Call<HostAttach>::ByArguments},
+    {"host_detach", Call<HostDetach>::ByArguments},
+    {"eventfd", Call<Eventfd>::ByArguments},
+    {"timerfd_create", Call<TimerfdCreate>::ByArguments},
+    {"timerfd_settime", Call<TimerfdSettime>::ByArguments},
+    {"timerfd_gettime", Call<TimerfdGettime>::ByArguments},
+    {"signalfd", Call<Signalfd>::ByArguments},
+    {"sigprocmask", Call<Sigprocmask>::ByArguments},
+    {"signal_caught", Call<SignalCaught>::ByArguments},
+    {"signals_block", Call<SignalsBlock>::ByArguments},
+    {"signals_unblock", Call<SignalsUnblock>::ByArguments},
+    {"pidfd_open", Call<PidfdOpen>::ByArguments},
+    {"pidfd_send_signal", Call<PidfdSendSignal>::ByArguments},
+    {"pidfd_info", Call<PidfdInfo>::ByArguments},
+    {"close", Call<Close>::ByArguments},
+    {"dup", Call<Dup>::ByArguments},
+    {"dup_cloexec", Call<DupCloexec>::ByArguments},
+    {"dup3", Call<Dup3>::ByArguments},
+    {"pipe2", Call<Pipe2>::ByArguments},
+    {"socketpair", Call<Socketpair>::ByArguments},
+    {"fcntl", Call<Fcntl>::ByArguments},
+    {"ioctl_fionbio", Call<IoctlFionbio>::ByArguments},
+    {"ioctl_fioclex", Call<IoctlFioclex>::ByArguments},
+    {"ioctl_fionclex", Call<IoctlFionclex>::ByArguments},
+    {"ioctl_fionread", Call<IoctlFionread>::ByArguments},
+    {"kcmp", Call<Kcmp>::ByArguments},
+    {"kcmp_epoll", Call<KcmpEpoll>::ByArguments},
+    {"fd_own", Call<FdOwn>::ByArguments},
+    {"fd_retire", Call<FdRetire>::ByArguments},
+    {"fd_close", Call<FdClose>::ByArguments},
+    {"fd_set_cloexec", Call<FdSetCloexec>::ByArguments},
+    {"fd_set_non_blocking", Call<FdSetNonBlocking>::ByArguments},
+    {"probe", Call<Probe>::ByArguments},
+};
+
+Napi::Object Fail(Napi::Env env, Napi::Object exports, const char* why) {
+  Napi::Error::New(env, why).ThrowAsJavaScriptException();
+  return exports;
+}
+
+Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  if (!fd_table::Init()) return Fail(env, exports, "genpoll: no memory for the descriptor table");
+  auto* state = new State(env);
+
+  Napi::ArrayBuffer registers = Napi::ArrayBuffer::New(env, kRegisterBytes);
+  memset(registers.Data(), 0, kRegisterBytes);
+  state->registers = static_cast<int32_t*>(registers.Data());
+  state->wide = reinterpret_cast<uint64_t*>(state->registers + kRegisters);
+  exports["registers"] = Napi::Int32Array::New(env, kRegisterBytes / sizeof(int32_t), registers, 0);
+  exports["wideRegisters"] =
+      Napi::BigUint64Array::New(env, kWideRegisters, registers, kRegisters * sizeof(int32_t));
+  // lib/ keeps the views, but the memory must outlive even a module that is only half loaded.
+  napi_ref keep;
+  napi_create_reference(env, registers, 1, &keep);
+
+  // The process-wide table itself, so that a check costs JavaScript one load.
+  napi_value generations;
+  if (napi_create_external_arraybuffer(env, fd_table::Generations(),
+                                       fd_table::kSlots * sizeof(uint32_t), nullptr, nullptr,
+                                       &generations) != napi_ok) {
+    return Fail(env, exports, "genpoll: this host allows no external ArrayBuffer (Electron?)");
+  }
+  exports["generations"] =
+      Napi::Int32Array::New(env, fd_table::kSlots, Napi::ArrayBuffer(env, generations), 0);
+  exports["SIGRTMIN"] = Napi::Number::New(env, SIGRTMIN);
+  exports["SIGRTMAX"] = Napi::Number::New(env, SIGRTMAX);
+
+  for (const Export& entry : kExports) {
+    napi_value function;
+    napi_create_function(env, entry.name, NAPI_AUTO_LENGTH, entry.function, state, &function);
+    exports.Set(entry.name, Napi::Value(env, function));
+  }
+  napi_add_env_cleanup_hook(env, TearDown, state);
+  return exports;
+}
+
+}  // namespace
+
+}  // namespace genpoll
+
+static Napi::Object InitModule(Napi::Env env, Napi::Object exports) {
+  return genpoll::Init(env, exports);
+}
+
+NODE_API_MODULE(genpoll, InitModule)

@@ -1,0 +1,43 @@
+#ifndef GENPOLL_ADDON_H_
+#define GENPOLL_ADDON_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "napi.h"
+
+namespace genpoll {
+
+// The register file that JavaScript and C++ share (types/binding.d.ts): 32-bit words 0 to 7, then
+// 64-bit words 0 to 3 in the same memory.
+constexpr size_t kRegisters = 8;
+constexpr size_t kWideRegisters = 4;
+constexpr size_t kRegisterBytes = kRegisters * sizeof(int32_t) + kWideRegisters * sizeof(uint64_t);
+constexpr int kSignals = 64;
+
+// Memory of a typed array that lib/binding.ts keeps alive and re-announces when it changes.
+struct Pinned {
+  uint8_t* data = nullptr;
+  size_t length = 0;
+};
+
+// Everything that one environment (the main thread or a worker) owns. There is one for each load of
+// the addon; the descriptor table and the signal counts are the only things the process shares.
+struct State {
+  explicit State(napi_env env);
+
+  napi_env env;
+  uint32_t id;                   // names this environment as an owner in the descriptor table
+  int32_t* registers = nullptr;  // backing store of `binding.registers`
+  uint64_t* wide = nullptr;      // and of `binding.wideRegisters`
+  Pinned events;                 // where waits put their triples
+  Pinned buffer;                 // where reads and writes find their bytes
+  Pinned unpacked;               // scratch where epoll_event is not 12 bytes; data is malloc'ed
+  int owned_limit = 0;           // one more than the highest descriptor ever owned here
+  uint32_t signal_users[kSignals + 1] = {};  // SignalFds of this environment, by signal
+  bool is_main_thread = false;
+};
+
+}  // namespace genpoll
+
+#endif  // GENPOLL_ADDON_H_

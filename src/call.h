@@ -1,0 +1,65 @@
+#ifndef GENPOLL_CALL_H_
+#define GENPOLL_CALL_H_
+
+#include <cerrno>
+#include <utility>
+
+#include "addon.h"
+
+// Two ways for JavaScript to reach `int32_t F(State&, int32_t...)`. Node-API's own C functions are
+// used here rather than the C++ wrappers: this is the hot path, and the wrappers cost a few percent
+// of a system call. lib/ has checked every argument, so nothing is checked twice.
+
+namespace genpoll {
+
+using Function = napi_value (*)(napi_env, napi_callback_info);
+
+inline int32_t ResultOf(long rc) { return rc < 0 ? -errno : static_cast<int32_t>(rc); }
+
+template <auto F>
+struct Call;
+
+template <typename... A, int32_t (*F)(State&, A...)>
+struct Call<F> {
+  // Arguments are read from registers 0, 1, …; the result is left in register 0.
+  static napi_value ByRegisters(napi_env env, napi_callback_info info) {
+    void* data;
+    napi_get_cb_info(env, info, nullptr, nullptr, nullptr, &data);
+    auto& state = *static_cast<State*>(data);
+    state.registers[0] = FromRegisters(state, std::index_sequence_for<A...>());
+    return nullptr;
+  }
+
+  // Arguments are JavaScript numbers; the result is returned as one.
+  static napi_value ByArguments(napi_env env, napi_callback_info info) {
+    constexpr size_t kCount = sizeof...(A);
+    napi_value values[kCount + 1];  // one more: an array may not be empty
+    size_t count = kCount;
+    void* data;
+    napi_get_cb_info(env, info, &count, values, nullptr, &data);
+    int32_t words[kCount + 1];
+    for (size_t i = 0; i < kCount; i++) {
+      words[i] = 0;
+      napi_get_value_int32(env, values[i], &words[i]);
+    }
+    int32_t rc = FromWords(*static_cast<State*>(data), words, std::index_sequence_for<A...>());
+    napi_value result;
+    napi_create_int32(env, rc, &result);
+    return result;
+  }
+
+ private:
+  template <size_t... I>
+  static int32_t FromRegisters(State& state, std::index_sequence<I...>) {
+    return F(state, state.registers[I]...);
+  }
+  template <size_t... I>
+  static int32_t FromWords(State& state, const int32_t* words, std::index_sequence<I...>) {
+    (void)words;
+    return F(state, words[I]...);
+  }
+};
+
+}  // namespace genpoll
+
+#endif  // GENPOLL_CALL_H_

@@ -1,0 +1,172 @@
+// epoll: create, control, wait, busy polling.
+
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <climits>
+#include <cstdlib>
+#include <cstring>
+
+#include "call.h"
+#include "fd_table.h"
+#include "syscalls.h"
+
+namespace genpoll {
+
+namespace {
+
+constexpr int64_t kNsPerMs = 1000000;
+constexpr int64_t kNsPerSecond = 1000000000;
+constexpr size_t kTripleBytes = 3 * sizeof(uint32_t);
+// The kernel's own struct is the triple that JavaScript sees on x86-64, where it is packed.
+constexpr bool kIsTriple = sizeof(epoll_event) == kTripleBytes;
+
+// Since Linux 6.9; older headers lack it.
+struct EpollParams {
+  uint32_t busy_poll_usecs;
+  uint16_t busy_poll_budget;
+  uint8_t prefer_busy_poll;
+  uint8_t pad;
+};
+constexpr unsigned long kSetParams = _IOW(0x8A, 0x01, EpollParams);
+constexpr unsigned long kGetParams = _IOR(0x8A, 0x02, EpollParams);
+
+int64_t MonotonicNs() {
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec * kNsPerSecond + now.tv_nsec;
+}
+
+// Where the kernel may write its events, and how many fit.
+epoll_event* Room(State& state, int* capacity) {
+  size_t count = state.events.length / kTripleBytes;
+  if (count > INT_MAX / sizeof(epoll_event)) count = INT_MAX / sizeof(epoll_event);
+  *capacity = static_cast<int>(count);
+  if constexpr (kIsTriple) return reinterpret_cast<epoll_event*>(state.events.data);
+  const size_t bytes = count * sizeof(epoll_event);
+  if (state.unpacked.length < bytes) {
+    void* grown = realloc(state.unpacked.data, bytes);
+    if (grown == nullptr) return nullptr;
+    state.unpacked = {static_cast<uint8_t*>(grown), bytes};
+  }
+  return reinterpret_cast<epoll_event*>(state.unpacked.data);
+}
+
+void Pack(State& state, const epoll_event* events, long count) {
+  if constexpr (kIsTriple) return;
+  for (long i = 0; i < count; i++) {
+    uint8_t* triple = state.events.data + i * kTripleBytes;
+    memcpy(triple, &events[i].events, sizeof(uint32_t));
+    memcpy(triple + sizeof(uint32_t), &events[i].data, sizeof(uint64_t));
+  }
+}
+
+}  // namespace
+
+int32_t EpollCreate1(State&, int32_t flags) {
+  return fd_table::Opened(syscall(SYS_epoll_create1, flags));
+}
+
+int32_t EpollCtl(State&, int32_t epfd, int32_t op, int32_t fd, int32_t events, int32_t data_low,
+                 int32_t data_high) {
+  epoll_event event;
+  event.events = static_cast<uint32_t>(events);
+  event.data.u64 = static_cast<uint32_t>(data_low) |
+                   static_cast<uint64_t>(static_cast<uint32_t>(data_high)) << 32;
+  return ResultOf(syscall(SYS_epoll_ctl, epfd, op, fd, &event));
+}
+
+// Adds `count` triples of [events, fd, generation] from the pinned buffer. Returns how many went
+// in; register 1 says why the next one didn't, if any is left.
+int32_t EpollAddAll(State& state, int32_t epfd, int32_t count) {
+  const auto* triples = reinterpret_cast<const int32_t*>(state.buffer.data);
+  if (count < 0 || static_cast<size_t>(count) > state.buffer.length / kTripleBytes) return -EINVAL;
+  state.registers[1] = 0;
+  for (int32_t i = 0; i < count; i++) {
+    const int32_t* triple = triples + 3 * i;
+    int32_t rc = EpollCtl(state, epfd, EPOLL_CTL_ADD, triple[1], triple[0], triple[1], triple[2]);
+    if (rc < 0) {
+      state.registers[1] = rc;
+      return i;
+    }
+  }
+  return count;
+}
+
+// A whole number of milliseconds and no signal mask: what nearly every wait is. A signal that is
+// handled meanwhile doesn't end it, and doesn't lengthen it either.
+int32_t EpollWait(State& state, int32_t epfd, int32_t timeout_ms) {
+  int capacity;
+  epoll_event* events = Room(state, &capacity);
+  if (events == nullptr) return -ENOMEM;
+  const int64_t deadline = timeout_ms > 0 ? MonotonicNs() + timeout_ms * kNsPerMs : 0;
+  for (;;) {
+    long rc = syscall(SYS_epoll_pwait, epfd, events, capacity, timeout_ms, nullptr, 0);
+    if (rc >= 0) {
+      Pack(state, events, rc);
+      return static_cast<int32_t>(rc);
+    }
+    if (errno != EINTR) return -errno;
+    if (timeout_ms > 0) {
+      int64_t left = deadline - MonotonicNs();
+      timeout_ms = left > 0 ? static_cast<int32_t>((left + kNsPerMs - 1) / kNsPerMs) : 0;
+    }
+  }
+}
+
+// Any timeout (a negative number of seconds blocks) and an optional mask (wide register 0) that
+// holds while it waits. With a mask, a signal ends the wait: that is what masks are for.
+int32_t EpollPwait(State& state, int32_t epfd, int32_t seconds, int32_t nanoseconds,
+                   int32_t has_mask, int32_t has_pwait2) {
+  int capacity;
+  epoll_event* events = Room(state, &capacity);
+  if (events == nullptr) return -ENOMEM;
+  const uint64_t mask = state.wide[0];  // copied: nothing can change it once the check is made
+  const uint64_t* sigmask = has_mask ? &mask : nullptr;
+  const bool blocks = seconds < 0;
+  int64_t left = seconds * kNsPerSecond + nanoseconds;
+  const int64_t deadline = blocks ? 0 : MonotonicNs() + left;
+  for (;;) {
+    long rc;
+    if (has_pwait2) {
+      // The kernel's own 64-bit timespec, whatever the C library thinks time_t is.
+      const int64_t timeout[2] = {left / kNsPerSecond, left % kNsPerSecond};
+      rc = syscall(441 /* SYS_epoll_pwait2, missing from older headers */, epfd, events, capacity,
+                   blocks ? nullptr : timeout, sigmask, sizeof mask);
+    } else {
+      const int64_t ms = (left + kNsPerMs - 1) / kNsPerMs;
+      rc = syscall(SYS_epoll_pwait, epfd, events, capacity,
+                   blocks ? -1 : static_cast<int>(ms < INT_MAX ? ms : INT_MAX), sigmask,
+                   sizeof mask);
+    }
+    if (rc >= 0) {
+      Pack(state, events, rc);
+      return static_cast<int32_t>(rc);
+    }
+    if (errno != EINTR || has_mask) return -errno;
+    if (!blocks) {
+      left = deadline - MonotonicNs();
+      if (left < 0) left = 0;
+    }
+  }
+}
+
+int32_t EpollGetParams(State& state, int32_t epfd) {
+  EpollParams params = {};
+  if (ioctl(epfd, kGetParams, &params) < 0) return -errno;
+  state.registers[1] = static_cast<int32_t>(params.busy_poll_usecs);
+  state.registers[2] = params.busy_poll_budget;
+  state.registers[3] = params.prefer_busy_poll;
+  return 0;
+}
+
+int32_t EpollSetParams(State&, int32_t epfd, int32_t usecs, int32_t budget, int32_t prefer) {
+  EpollParams params = {static_cast<uint32_t>(usecs), static_cast<uint16_t>(budget),
+                        static_cast<uint8_t>(prefer), 0};
+  return ResultOf(ioctl(epfd, kSetParams, &params));
+}
+
+}  // namespace genpoll

@@ -1,0 +1,51 @@
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "call.h"
+#include "fd_table.h"
+#include "syscalls.h"
+
+namespace genpoll {
+
+namespace {
+
+constexpr int64_t kNsPerSecond = 1000000000;
+
+timespec ToTimespec(uint64_t ns) {
+  return {static_cast<time_t>(static_cast<int64_t>(ns) / kNsPerSecond),
+          static_cast<long>(static_cast<int64_t>(ns) % kNsPerSecond)};
+}
+
+uint64_t ToNs(const timespec& time) {
+  return static_cast<uint64_t>(time.tv_sec * kNsPerSecond + time.tv_nsec);
+}
+
+void Store(State& state, const itimerspec& setting) {
+  state.wide[0] = ToNs(setting.it_value);
+  state.wide[1] = ToNs(setting.it_interval);
+}
+
+}  // namespace
+
+int32_t TimerfdCreate(State&, int32_t clockid, int32_t flags) {
+  return fd_table::Opened(syscall(SYS_timerfd_create, clockid, flags));
+}
+
+// Value and interval in wide registers 0 and 1; the old ones come back there.
+int32_t TimerfdSettime(State& state, int32_t fd, int32_t flags) {
+  itimerspec setting = {ToTimespec(state.wide[1]), ToTimespec(state.wide[0])};
+  itimerspec old = {};
+  if (timerfd_settime(fd, flags, &setting, &old) < 0) return -errno;
+  Store(state, old);
+  return 0;
+}
+
+int32_t TimerfdGettime(State& state, int32_t fd) {
+  itimerspec setting = {};
+  if (timerfd_gettime(fd, &setting) < 0) return -errno;
+  Store(state, setting);
+  return 0;
+}
+
+}  // namespace genpoll

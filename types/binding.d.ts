@@ -1,0 +1,143 @@
+/**
+ * The native boundary, written by hand: every name that `src/addon.cc` exports, and nothing else
+ * (test/binding.ts compares the two).
+ *
+ * - Arguments are checked by `lib/` before they get here; C++ checks only what would crash it.
+ * - Every function leaves a result `>= 0` or `-errno`; nothing throws. Errors are made in `lib/`,
+ *   so that their stacks point at the caller.
+ * - A {@link RegisterCall} takes its arguments from `registers[0]`, `registers[1]`, … and leaves its
+ *   result in `registers[0]`: on the hot path this saves a third of the cost of the crossing. The
+ *   others take and return numbers.
+ * - 64-bit values and second results travel in the registers either way. `wideRegisters` is the
+ *   memory behind register 8: its word n is registers 8 + 2n and 9 + 2n, low word first.
+ * - A function that makes or closes a descriptor bumps the number's generation.
+ */
+export interface Binding {
+  /** The 32-bit words, sixteen of them: the last eight are `wideRegisters`. */
+  readonly registers: Int32Array
+  /** The 64-bit words, four of them. */
+  readonly wideRegisters: BigUint64Array
+  /**
+   * The process's table of generations, by descriptor number, 2^20 words; 0: never seen. Shared
+   * with every thread; read here, written by C++ alone.
+   */
+  readonly generations: Int32Array
+  /** The first and last real-time signal that the C library leaves to programs. */
+  readonly SIGRTMIN: number
+  readonly SIGRTMAX: number
+
+  /** Where waits write their triples, until it is called again. `lib/binding.ts` keeps it alive. */
+  pin_events(out: Uint32Array): void
+  /** Where `read`, `write` and `epoll_add_all` find their bytes, likewise. */
+  pin_buffer(view: NodeJS.ArrayBufferView): void
+  /** Whether this environment ends with the process (0 or 1), which decides what its end undoes. */
+  set_main_thread(isMainThread: number): number
+
+  /** `[epfd, op, fd, events, dataLow, dataHigh]` → 0 */
+  epoll_ctl: RegisterCall
+  /**
+   * `[epfd, timeoutMs]` → events written to the pinned triples `[events, dataLow, dataHigh]`. EINTR
+   * is retried against the deadline.
+   */
+  epoll_wait: RegisterCall
+  /**
+   * `[epfd, seconds (< 0 blocks), nanoseconds, hasMask, hasPwait2]`, wide 0: the mask → as
+   * `epoll_wait`; with a mask EINTR is a result. Without `epoll_pwait2` the timeout is rounded up to
+   * the millisecond.
+   */
+  epoll_pwait: RegisterCall
+  /** `[fd, offset, length]` in the pinned buffer → bytes; EINTR is retried */
+  read: RegisterCall
+  /** `[fd, offset, length]` in the pinned buffer → bytes; EINTR is retried */
+  write: RegisterCall
+  /** `[fd]` → 8, wide 0: the word read (eventfd, timerfd) */
+  read_u64: RegisterCall
+  /** `[fd]`, wide 0: the word to write (eventfd) → 8 */
+  write_u64: RegisterCall
+
+  epoll_create1(flags: number): number
+  /**
+   * Adds `count` triples `[events, fd, generation]` of the pinned buffer → how many went in;
+   * register 1: 0, or the -errno of the next.
+   */
+  epoll_add_all(epfd: number, count: number): number
+  /** → 0, registers 1 to 3: usecs, budget, prefer (EPIOCGPARAMS) */
+  epoll_get_params(epfd: number): number
+  epoll_set_params(epfd: number, usecs: number, budget: number, prefer: number): number
+
+  /** Puts the descriptor of this thread's Node loop into an epoll: IN | ET, token 0:0. */
+  host_attach(epfd: number): number
+  host_detach(epfd: number): number
+
+  eventfd(initval: number, flags: number): number
+
+  timerfd_create(clockid: number, flags: number): number
+  /** Wide 0 and 1: value and interval in ns → 0, and the old ones there */
+  timerfd_settime(fd: number, flags: number): number
+  /** → 0, wide 0 and 1: what is left and the interval, in ns */
+  timerfd_gettime(fd: number): number
+
+  /** Wide 0: the mask, signal n in bit n - 1 → the descriptor */
+  signalfd(fd: number, flags: number): number
+  /** Wide 0: the mask → 0, and the calling thread's old mask there */
+  sigprocmask(how: number): number
+  /** → 1 if a handler catches the signal in this process, else 0 */
+  signal_caught(signal: number): number
+  /**
+   * Wide 0: signals to block in every thread of the process, counted for this environment → 0,
+   * -EAGAIN (no free real-time signal to do it with), -ETIMEDOUT (a thread doesn't answer), or
+   * -ENOENT (no /proc)
+   */
+  signals_block(): number
+  /** Wide 0: signals that one user less wants blocked. The last one restores the masks. */
+  signals_unblock(): number
+
+  pidfd_open(pid: number, flags: number): number
+  pidfd_send_signal(pidfd: number, signal: number): number
+  /**
+   * → 1 if the process has ended: register 1 the exit code or -1, register 2 the signal or -1; 0 if
+   * it runs, or can't be asked
+   */
+  pidfd_info(pidfd: number): number
+
+  close(fd: number): number
+  dup(fd: number): number
+  /** `fcntl(F_DUPFD_CLOEXEC)` */
+  dup_cloexec(fd: number): number
+  dup3(oldFd: number, newFd: number, flags: number): number
+  /** → 0, registers 1 and 2: the ends */
+  pipe2(flags: number): number
+  /** → 0, registers 1 and 2: the ends */
+  socketpair(domain: number, type: number, protocol: number): number
+  fcntl(fd: number, command: number, argument: number): number
+  ioctl_fionbio(fd: number, on: number): number
+  ioctl_fioclex(fd: number): number
+  ioctl_fionclex(fd: number): number
+  ioctl_fionread(fd: number): number
+  kcmp(pid1: number, pid2: number, type: number, index1: number, index2: number): number
+  kcmp_epoll(
+    pid1: number,
+    pid2: number,
+    index1: number,
+    efd: number,
+    tfd: number,
+    toff: number,
+  ): number
+
+  /** Marks an open number as owned by this environment, which closes it when it ends. */
+  fd_own(fd: number): number
+  /** The number means something else from now on, and is nobody's → 0 */
+  fd_retire(fd: number): number
+  /** `close`, if the generation is current; 1 if it isn't, and nothing is done */
+  fd_close(fd: number, generation: number): number
+  /** -EBADF if the generation isn't current */
+  fd_set_cloexec(fd: number, generation: number, on: number): number
+  /** -EBADF if the generation isn't current */
+  fd_set_non_blocking(fd: number, generation: number, on: number): number
+
+  /** → 1 if a system call, by its number, can be used here; tried so that no filter can kill us */
+  probe(number: number): number
+}
+
+/** A native function that takes its arguments and leaves its result in the registers. */
+export type RegisterCall = () => void
