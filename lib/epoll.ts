@@ -14,15 +14,7 @@ import {
 } from './registration.js'
 import { type Signal, signalNumbers, toMask } from './signals.js'
 import { control, epoll_create1, failControl, poll } from './sys/epoll.js'
-import {
-  boolean,
-  integer,
-  invalidType,
-  mask32,
-  milliseconds,
-  object,
-  withCode,
-} from './validate.js'
+import { boolean, integer, invalidType, mask32, milliseconds, object } from './validate.js'
 
 export interface EpollOptions {
   /** How many events one wait reads at most, 1 to 65,536. Default 256. */
@@ -60,8 +52,15 @@ export interface BusyPollParams {
   prefer: boolean
 }
 
-const DEFAULTS: WaitOptions = {}
-const OUT_OF_BATCH = 'wait() was called inside a handler of the same Epoll; return from it first'
+function maskOf(options: WaitOptions): bigint | undefined {
+  const { sigmask } = object(options)
+  return sigmask === undefined ? undefined : toMask(signalNumbers(sigmask, 'sigmask'))
+}
+
+/** What is left of a timeout, in milliseconds. */
+function left(timeoutMs: number, deadline: number): number {
+  return timeoutMs > 0 ? Math.max(0, deadline - performance.now()) : timeoutMs
+}
 
 class EpollFd extends OwnedFd {
   constructor() {
@@ -86,10 +85,7 @@ class EpollFd extends OwnedFd {
 export class Epoll<T = unknown> {
   readonly #list: InterestList<T>
   readonly #out: Uint32Array
-  // The running batch: events [#next, #count) of #out are still to be delivered.
-  #next = 0
-  #count = 0
-  #isVisiting = false
+  #isTerminable = false
   #waits = 0
   #delivered = 0
   #stale = 0
@@ -207,7 +203,7 @@ export class Epoll<T = unknown> {
    *
    * What `visit` closes, recycles, removes or modifies takes effect at once, for the other events of
    * the same batch too. If it throws, the error leaves `wait`, and the next call delivers the rest of
-   * the batch. In a worker, `terminate()` ends a wait of any length.
+   * the batch; so does a call inside `visit`. In a worker, `terminate()` ends a wait of any length.
    *
    * @param timeoutMs Fractions are rounded up to the nanosecond, so it never ends early. 0 looks once,
    *   a negative number waits until something is delivered.
@@ -217,82 +213,86 @@ export class Epoll<T = unknown> {
    * @throws {ClosedError} if it is closed.
    * @see https://man7.org/linux/man-pages/man2/epoll_wait.2.html
    */
-  wait(timeoutMs: number, visit: Visit<T>, options: WaitOptions = DEFAULTS): number {
+  wait(timeoutMs: number, visit: Visit<T>, options?: WaitOptions): number {
     if (typeof visit !== 'function') throw invalidType('visit', 'of type function', visit)
     milliseconds(timeoutMs, 'timeoutMs', Number.NEGATIVE_INFINITY)
-    const { sigmask } = object(options)
-    const mask = sigmask === undefined ? undefined : toMask(signalNumbers(sigmask, 'sigmask'))
-    if (this.#isVisiting) throw withCode(new Error(OUT_OF_BATCH), 'ERR_INVALID_STATE')
+    const mask = options === undefined ? undefined : maskOf(options)
     const epfd = this.fd
-    if (this.#next < this.#count) {
-      // Left over from a batch whose visitor threw.
+    if (this.#list.next < this.#list.count) {
       const delivered = this.#deliver(visit)
       if (delivered > 0) return delivered
     }
     // A main thread has nobody to be terminated by, so it needn't listen for that while it blocks.
-    if (isMainThread || timeoutMs === 0) return this.#waitOn(epfd, timeoutMs, mask, visit)
+    if (isMainThread || timeoutMs === 0 || this.#isTerminable) {
+      return this.#waitOn(epfd, timeoutMs, mask, visit)
+    }
+    return this.#waitTerminably(epfd, timeoutMs, mask, visit)
+  }
+
+  #waitTerminably(
+    epfd: number,
+    timeoutMs: number,
+    mask: bigint | undefined,
+    visit: Visit<T>,
+  ): number {
     const delivered = this.#waitOn(epfd, 0, mask, visit)
     if (delivered > 0) return delivered
     check(binding.host_attach(epfd), 'epoll_ctl', epfd)
+    this.#isTerminable = true
     try {
       return this.#waitOn(epfd, timeoutMs, mask, visit)
     } finally {
       // Not reached when the worker is terminated: its end closes the epoll as a whole.
+      this.#isTerminable = false
       if (!this.closed) binding.host_detach(epfd)
     }
   }
 
   #waitOn(epfd: number, timeoutMs: number, mask: bigint | undefined, visit: Visit<T>): number {
+    const list = this.#list
     const deadline = timeoutMs > 0 ? performance.now() + timeoutMs : 0
-    for (let leftMs = timeoutMs; ; ) {
+    for (let leftMs = timeoutMs; ; leftMs = left(timeoutMs, deadline)) {
+      list.settle()
       this.#waits++
       const count = poll(epfd, this.#out, leftMs, mask)
-      if (count <= 0) {
-        if (count < 0) fail(count, 'epoll_pwait', { fd: epfd })
-        return 0
-      }
-      this.#next = 0
-      this.#count = count
+      if (count < 0) fail(count, 'epoll_pwait', { fd: epfd })
+      if (count === 0) return 0
+      list.next = 0
+      list.count = count
       const delivered = this.#deliver(visit)
-      if (delivered > 0 || timeoutMs === 0) return delivered
-      // All of it was stale, or was Node's loop asking for attention: this jump back is where V8
-      // looks whether the worker has been terminated.
-      if (timeoutMs > 0) leftMs = Math.max(0, deadline - performance.now())
-      if (this.closed) return 0
+      // Once more if all of it was stale, or was Node's loop asking for attention: the jump back is
+      // where V8 looks whether the worker has been terminated.
+      if (delivered > 0 || leftMs === 0) return delivered
     }
   }
 
+  /**
+   * The one place from which handlers are called. How far it has come is kept in the list, not here:
+   * a visitor may throw, close the epoll, or wait for more itself.
+   */
   #deliver(visit: Visit<T>): number {
     const list = this.#list
     const { registrations } = list
     const out = this.#out
-    let delivered = 0
-    this.#isVisiting = list.isDelivering = true
-    try {
-      while (this.#next < this.#count) {
-        const at = 3 * this.#next++
-        const token = out[at + 2]! | 0
-        const registration = registrations[out[at + 1]!]
-        if (
-          registration !== undefined &&
-          registration.token === token &&
-          generations[registration.fd] === token
-        ) {
-          if (registration.status !== ACTIVE) continue
-          if ((registration.mask & EPOLLONESHOT) !== 0) registration.status = DISARMED
-          delivered++
-          visit(registration, out[at]!)
-        } else if (token !== 0) {
-          this.#stale++
-        }
+    const before = this.#delivered
+    while (list.next < list.count) {
+      const at = 3 * list.next++
+      const token = out[at + 2]! | 0
+      const registration = registrations[out[at + 1]!]
+      if (
+        registration !== undefined &&
+        registration.token === token &&
+        generations[registration.fd] === token
+      ) {
+        if (registration.status !== ACTIVE) continue
+        if ((registration.mask & EPOLLONESHOT) !== 0) registration.status = DISARMED
+        this.#delivered++
+        visit(registration, out[at]!)
+      } else if (token !== 0) {
+        this.#stale++
       }
-    } finally {
-      this.#isVisiting = false
-      this.#delivered += delivered
-      // With some left over, what is changed from now on is changed since they were read.
-      if (this.#next >= this.#count) list.settle()
     }
-    return delivered
+    return this.#delivered - before
   }
 
   /**
@@ -324,7 +324,7 @@ export class Epoll<T = unknown> {
    * second call does nothing.
    */
   close(): void {
-    this.#count = 0
+    this.#list.count = 0
     this.#list.handle.close()
   }
 

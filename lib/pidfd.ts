@@ -1,11 +1,10 @@
 import { binding, registers } from './binding.js'
 import { check, UnsupportedError } from './errors.js'
 import { OwnedFd } from './fd.js'
+import { isAvailable } from './probe.js'
 import { type Signal, signalName, signalNumber } from './signals.js'
 import { pidfd_open, pidfd_send_signal } from './sys/signals.js'
 import { integer } from './validate.js'
-
-const SYS_pidfd_open = 434
 
 /** How a process ended: one of the two is `null`, as in Node's `'exit'` event. */
 export interface ProcessExit {
@@ -32,7 +31,7 @@ export class PidFd extends OwnedFd {
    */
   constructor(pid: number) {
     integer(pid, 'pid', 1, 0x7fffffff)
-    if (binding.probe(SYS_pidfd_open) !== 1) {
+    if (!isAvailable('pidfd_open')) {
       throw new UnsupportedError('pidfd_open is not available: it needs Linux 5.3, unfiltered')
     }
     // PIDFD_NONBLOCK came later than the call itself; the flag can be set on any kernel.

@@ -132,8 +132,9 @@ export class Registration<T> {
 export class InterestList<T> implements Holder {
   /** How many registrations are alive. */
   size = 0
-  /** Whether events that were read are still being delivered. */
-  isDelivering = false
+  /** The batch that was read last: its events [next, count) are still to be delivered. */
+  next = 0
+  count = 0
   readonly registrations: (Registration<T> | undefined)[] = []
   readonly #fresh: Registration<T>[] = []
 
@@ -252,18 +253,17 @@ export class InterestList<T> implements Holder {
    */
   #refresh(registration: Registration<T>): void {
     registration.status = ACTIVE
-    if (!this.isDelivering) return
+    if (this.next >= this.count) return
     registration.status = FRESH
     this.#fresh.push(registration)
   }
 
-  /** The batch is done. */
+  /** Called before another batch is read: what was fresh is active from then on. */
   settle(): void {
-    this.isDelivering = false
-    for (const registration of this.#fresh) {
+    while (this.#fresh.length > 0) {
+      const registration = this.#fresh.pop()!
       if (registration.status === FRESH) registration.status = ACTIVE
     }
-    this.#fresh.length = 0
   }
 }
 

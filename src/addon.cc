@@ -12,7 +12,7 @@
 #include "call.h"
 #include "fd_table.h"
 #include "signal_mask.h"
-#include "syscalls.h"
+#include "syscall.h"
 
 namespace genpoll {
 
@@ -28,7 +28,9 @@ namespace {
 void TearDown(void* data) {
   auto* state = static_cast<State*>(data);
   for (int fd = 0; fd < state->owned_limit; fd++) {
-    if (fd_table::Owner(fd) == state->id) Close(*state, fd);
+    if (fd_table::Owner(fd) != state->id) continue;
+    fd_table::Bump(fd);
+    Syscall(SYS_close, fd);
   }
   // The end of the main thread is the end of the process: a signal that arrives now had better find
   // itself still blocked than take its default action in the middle of an orderly exit.
@@ -67,61 +69,16 @@ int32_t SetMainThread(State& state, int32_t is_main_thread) {
   return 0;
 }
 
-struct Export {
-  const char* name;
-  Function function;
-};
-
-constexpr Export kExports[] = {
+const Export kOwnExports[] = {
     {"pin_events", Pin<&State::events>},
     {"pin_buffer", Pin<&State::buffer>},
     {"set_main_thread", Call<SetMainThread>::ByArguments},
-    // By registers: what runs once an event, a descriptor or a wait.
-    {"epoll_ctl", Call<EpollCtl>::ByRegisters},
-    {"epoll_wait", Call<EpollWait>::ByRegisters},
-    {"epoll_pwait", Call<EpollPwait>::ByRegisters},
-    {"read", Call<Read>::ByRegisters},
-    {"write", Call<Write>::ByRegisters},
-    {"read_u64", Call<ReadU64>::ByRegisters},
-    {"write_u64", Call<WriteU64>::ByRegisters},
-    // By arguments: the rest.
-    {"epoll_create1", Call<EpollCreate1>::ByArguments},
-    {"epoll_add_all", Call<EpollAddAll>::ByArguments},
-    {"epoll_get_params", Call<EpollGetParams>::ByArguments},
-    {"epoll_set_params", Call<EpollSetParams>::ByArguments},
-    {"host_attach", Call<HostAttach>::ByArguments},
-    {"host_detach", Call<HostDetach>::ByArguments},
-    {"eventfd", Call<Eventfd>::ByArguments},
-    {"timerfd_create", Call<TimerfdCreate>::ByArguments},
-    {"timerfd_settime", Call<TimerfdSettime>::ByArguments},
-    {"timerfd_gettime", Call<TimerfdGettime>::ByArguments},
-    {"signalfd", Call<Signalfd>::ByArguments},
-    {"sigprocmask", Call<Sigprocmask>::ByArguments},
-    {"signal_caught", Call<SignalCaught>::ByArguments},
-    {"signals_block", Call<SignalsBlock>::ByArguments},
-    {"signals_unblock", Call<SignalsUnblock>::ByArguments},
-    {"pidfd_open", Call<PidfdOpen>::ByArguments},
-    {"pidfd_send_signal", Call<PidfdSendSignal>::ByArguments},
-    {"pidfd_info", Call<PidfdInfo>::ByArguments},
-    {"close", Call<Close>::ByArguments},
-    {"dup", Call<Dup>::ByArguments},
-    {"dup_cloexec", Call<DupCloexec>::ByArguments},
-    {"dup3", Call<Dup3>::ByArguments},
-    {"pipe2", Call<Pipe2>::ByArguments},
-    {"socketpair", Call<Socketpair>::ByArguments},
-    {"fcntl", Call<Fcntl>::ByArguments},
-    {"ioctl_fionbio", Call<IoctlFionbio>::ByArguments},
-    {"ioctl_fioclex", Call<IoctlFioclex>::ByArguments},
-    {"ioctl_fionclex", Call<IoctlFionclex>::ByArguments},
-    {"ioctl_fionread", Call<IoctlFionread>::ByArguments},
-    {"kcmp", Call<Kcmp>::ByArguments},
-    {"kcmp_epoll", Call<KcmpEpoll>::ByArguments},
-    {"fd_own", Call<FdOwn>::ByArguments},
-    {"fd_retire", Call<FdRetire>::ByArguments},
-    {"fd_close", Call<FdClose>::ByArguments},
-    {"fd_set_cloexec", Call<FdSetCloexec>::ByArguments},
-    {"fd_set_non_blocking", Call<FdSetNonBlocking>::ByArguments},
-    {"probe", Call<Probe>::ByArguments},
+    {nullptr, nullptr},
+};
+
+const Export* const kExports[] = {
+    kOwnExports,     kEpollExports, kHostLoopExports, kFdExports,         kEventfdExports,
+    kTimerfdExports, kPidfdExports, kSignalfdExports, kSignalMaskExports, kProbeExports,
 };
 
 Napi::Object Fail(Napi::Env env, Napi::Object exports, const char* why) {
@@ -156,10 +113,12 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports["SIGRTMIN"] = Napi::Number::New(env, SIGRTMIN);
   exports["SIGRTMAX"] = Napi::Number::New(env, SIGRTMAX);
 
-  for (const Export& entry : kExports) {
-    napi_value function;
-    napi_create_function(env, entry.name, NAPI_AUTO_LENGTH, entry.function, state, &function);
-    exports.Set(entry.name, Napi::Value(env, function));
+  for (const Export* entry : kExports) {
+    for (; entry->name != nullptr; entry++) {
+      napi_value function;
+      napi_create_function(env, entry->name, NAPI_AUTO_LENGTH, entry->function, state, &function);
+      exports.Set(entry->name, Napi::Value(env, function));
+    }
   }
   napi_add_env_cleanup_hook(env, TearDown, state);
   return exports;

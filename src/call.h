@@ -1,20 +1,16 @@
 #ifndef GENPOLL_CALL_H_
 #define GENPOLL_CALL_H_
 
-#include <cerrno>
 #include <utility>
 
 #include "addon.h"
+#include "exports.h"
 
 // Two ways for JavaScript to reach `int32_t F(State&, int32_t...)`. Node-API's own C functions are
 // used here rather than the C++ wrappers: this is the hot path, and the wrappers cost a few percent
 // of a system call. lib/ has checked every argument, so nothing is checked twice.
 
 namespace genpoll {
-
-using Function = napi_value (*)(napi_env, napi_callback_info);
-
-inline int32_t ResultOf(long rc) { return rc < 0 ? -errno : static_cast<int32_t>(rc); }
 
 template <auto F>
 struct Call;

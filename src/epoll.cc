@@ -2,9 +2,7 @@
 
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
-#include <sys/syscall.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <climits>
 #include <cstdlib>
@@ -12,7 +10,8 @@
 
 #include "call.h"
 #include "fd_table.h"
-#include "syscalls.h"
+#include "signal_mask.h"
+#include "syscall.h"
 
 namespace genpoll {
 
@@ -55,19 +54,17 @@ epoll_event* Room(State& state, int* capacity) {
   return reinterpret_cast<epoll_event*>(state.unpacked.data);
 }
 
-void Pack(State& state, const epoll_event* events, long count) {
+void Pack(State& state, const epoll_event* events, int32_t count) {
   if constexpr (kIsTriple) return;
-  for (long i = 0; i < count; i++) {
+  for (int32_t i = 0; i < count; i++) {
     uint8_t* triple = state.events.data + i * kTripleBytes;
     memcpy(triple, &events[i].events, sizeof(uint32_t));
     memcpy(triple + sizeof(uint32_t), &events[i].data, sizeof(uint64_t));
   }
 }
 
-}  // namespace
-
 int32_t EpollCreate1(State&, int32_t flags) {
-  return fd_table::Opened(syscall(SYS_epoll_create1, flags));
+  return fd_table::Opened(Syscall(SYS_epoll_create1, flags));
 }
 
 int32_t EpollCtl(State&, int32_t epfd, int32_t op, int32_t fd, int32_t events, int32_t data_low,
@@ -76,7 +73,7 @@ int32_t EpollCtl(State&, int32_t epfd, int32_t op, int32_t fd, int32_t events, i
   event.events = static_cast<uint32_t>(events);
   event.data.u64 = static_cast<uint32_t>(data_low) |
                    static_cast<uint64_t>(static_cast<uint32_t>(data_high)) << 32;
-  return ResultOf(syscall(SYS_epoll_ctl, epfd, op, fd, &event));
+  return Syscall(SYS_epoll_ctl, epfd, op, fd, &event);
 }
 
 // Adds `count` triples of [events, fd, generation] from the pinned buffer. Returns how many went
@@ -97,19 +94,21 @@ int32_t EpollAddAll(State& state, int32_t epfd, int32_t count) {
 }
 
 // A whole number of milliseconds and no signal mask: what nearly every wait is. A signal that is
-// handled meanwhile doesn't end it, and doesn't lengthen it either.
+// handled meanwhile doesn't end it, and doesn't lengthen it either. epoll_wait is a little cheaper
+// than epoll_pwait without a mask, but newer architectures have only the latter.
 int32_t EpollWait(State& state, int32_t epfd, int32_t timeout_ms) {
   int capacity;
   epoll_event* events = Room(state, &capacity);
   if (events == nullptr) return -ENOMEM;
   const int64_t deadline = timeout_ms > 0 ? MonotonicNs() + timeout_ms * kNsPerMs : 0;
   for (;;) {
-    long rc = syscall(SYS_epoll_pwait, epfd, events, capacity, timeout_ms, nullptr, 0);
-    if (rc >= 0) {
-      Pack(state, events, rc);
-      return static_cast<int32_t>(rc);
-    }
-    if (errno != EINTR) return -errno;
+#ifdef SYS_epoll_wait
+    const int32_t rc = Syscall(SYS_epoll_wait, epfd, events, capacity, timeout_ms);
+#else
+    const int32_t rc = Syscall(SYS_epoll_pwait, epfd, events, capacity, timeout_ms, nullptr, 0);
+#endif
+    Pack(state, events, rc);
+    if (rc != -EINTR) return rc;
     if (timeout_ms > 0) {
       int64_t left = deadline - MonotonicNs();
       timeout_ms = left > 0 ? static_cast<int32_t>((left + kNsPerMs - 1) / kNsPerMs) : 0;
@@ -130,23 +129,21 @@ int32_t EpollPwait(State& state, int32_t epfd, int32_t seconds, int32_t nanoseco
   int64_t left = seconds * kNsPerSecond + nanoseconds;
   const int64_t deadline = blocks ? 0 : MonotonicNs() + left;
   for (;;) {
-    long rc;
+    int32_t rc;
     if (has_pwait2) {
       // The kernel's own 64-bit timespec, whatever the C library thinks time_t is.
       const int64_t timeout[2] = {left / kNsPerSecond, left % kNsPerSecond};
-      rc = syscall(441 /* SYS_epoll_pwait2, missing from older headers */, epfd, events, capacity,
+      rc = Syscall(441 /* SYS_epoll_pwait2, missing from older headers */, epfd, events, capacity,
                    blocks ? nullptr : timeout, sigmask, sizeof mask);
     } else {
       const int64_t ms = (left + kNsPerMs - 1) / kNsPerMs;
-      rc = syscall(SYS_epoll_pwait, epfd, events, capacity,
+      rc = Syscall(SYS_epoll_pwait, epfd, events, capacity,
                    blocks ? -1 : static_cast<int>(ms < INT_MAX ? ms : INT_MAX), sigmask,
                    sizeof mask);
     }
-    if (rc >= 0) {
-      Pack(state, events, rc);
-      return static_cast<int32_t>(rc);
-    }
-    if (errno != EINTR || has_mask) return -errno;
+    Pack(state, events, rc);
+    if (has_mask) signal_mask::Reapply();
+    if (rc != -EINTR || has_mask) return rc;
     if (!blocks) {
       left = deadline - MonotonicNs();
       if (left < 0) left = 0;
@@ -156,7 +153,8 @@ int32_t EpollPwait(State& state, int32_t epfd, int32_t seconds, int32_t nanoseco
 
 int32_t EpollGetParams(State& state, int32_t epfd) {
   EpollParams params = {};
-  if (ioctl(epfd, kGetParams, &params) < 0) return -errno;
+  const int32_t rc = Syscall(SYS_ioctl, epfd, kGetParams, &params);
+  if (rc < 0) return rc;
   state.registers[1] = static_cast<int32_t>(params.busy_poll_usecs);
   state.registers[2] = params.busy_poll_budget;
   state.registers[3] = params.prefer_busy_poll;
@@ -166,7 +164,20 @@ int32_t EpollGetParams(State& state, int32_t epfd) {
 int32_t EpollSetParams(State&, int32_t epfd, int32_t usecs, int32_t budget, int32_t prefer) {
   EpollParams params = {static_cast<uint32_t>(usecs), static_cast<uint16_t>(budget),
                         static_cast<uint8_t>(prefer), 0};
-  return ResultOf(ioctl(epfd, kSetParams, &params));
+  return Syscall(SYS_ioctl, epfd, kSetParams, &params);
 }
+
+}  // namespace
+
+const Export kEpollExports[] = {
+    {"epoll_ctl", Call<EpollCtl>::ByRegisters},
+    {"epoll_wait", Call<EpollWait>::ByRegisters},
+    {"epoll_pwait", Call<EpollPwait>::ByRegisters},
+    {"epoll_create1", Call<EpollCreate1>::ByArguments},
+    {"epoll_add_all", Call<EpollAddAll>::ByArguments},
+    {"epoll_get_params", Call<EpollGetParams>::ByArguments},
+    {"epoll_set_params", Call<EpollSetParams>::ByArguments},
+    {nullptr, nullptr},
+};
 
 }  // namespace genpoll

@@ -76,10 +76,9 @@ uint32_t Bump(int fd) {
   return BumpLocked(fd);
 }
 
-int32_t Opened(long rc) {
-  if (rc < 0) return -errno;
-  Bump(static_cast<int>(rc));
-  return static_cast<int32_t>(rc);
+int32_t Opened(int32_t rc) {
+  if (rc >= 0) Bump(rc);
+  return rc;
 }
 
 int Own(int fd, uint32_t owner) {
@@ -87,6 +86,8 @@ int Own(int fd, uint32_t owner) {
   Lock lock(fd);
   Word& word = TheTable().owners[fd];
   if (word.load(std::memory_order_relaxed) != 0) return -EEXIST;
+  // A number from elsewhere that is seen for the first time.
+  if (TheTable().generations[fd].load(std::memory_order_relaxed) == 0) BumpLocked(fd);
   word.store(owner, std::memory_order_relaxed);
   return 0;
 }

@@ -25,8 +25,8 @@ uint32_t* Generations();
 uint32_t Bump(int fd);
 
 // The result of a system call that makes a descriptor: a number that the kernel has just handed out
-// means something new. Returns it, or -errno.
-int32_t Opened(long rc);
+// means something new. Returns it as it is, -errno included.
+int32_t Opened(int32_t rc);
 
 // Marks the number as owned by an environment. 0, -EEXIST (owned already) or -EBADF (no slot).
 int Own(int fd, uint32_t owner);

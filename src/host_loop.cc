@@ -1,12 +1,10 @@
 // Node's own loop, seen from a thread that blocks in a wait of ours.
 
 #include <sys/epoll.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 #include <uv.h>
 
 #include "call.h"
-#include "syscalls.h"
+#include "syscall.h"
 
 namespace genpoll {
 
@@ -18,19 +16,26 @@ int BackendFd(State& state) {
   return uv_backend_fd(loop);
 }
 
-}  // namespace
-
 // Puts the descriptor of this environment's Node loop into an epoll for the length of one blocking
 // wait: whatever Node has to deliver, `worker.terminate()` above all, then ends it. Edge-triggered,
 // because the wait only wants to notice, and must not spin on what it can't deliver itself. Its
 // token has generation 0, which no registration ever has.
 int32_t HostAttach(State& state, int32_t epfd) {
-  return EpollCtl(state, epfd, EPOLL_CTL_ADD, BackendFd(state),
-                  static_cast<int32_t>(EPOLLIN | EPOLLET), 0, 0);
+  epoll_event event = {};
+  event.events = EPOLLIN | EPOLLET;
+  return Syscall(SYS_epoll_ctl, epfd, EPOLL_CTL_ADD, BackendFd(state), &event);
 }
 
 int32_t HostDetach(State& state, int32_t epfd) {
-  return EpollCtl(state, epfd, EPOLL_CTL_DEL, BackendFd(state), 0, 0, 0);
+  return Syscall(SYS_epoll_ctl, epfd, EPOLL_CTL_DEL, BackendFd(state), nullptr);
 }
+
+}  // namespace
+
+const Export kHostLoopExports[] = {
+    {"host_attach", Call<HostAttach>::ByArguments},
+    {"host_detach", Call<HostDetach>::ByArguments},
+    {nullptr, nullptr},
+};
 
 }  // namespace genpoll

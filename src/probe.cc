@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <sched.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -10,7 +9,7 @@
 #include <cstring>
 
 #include "call.h"
-#include "syscalls.h"
+#include "syscall.h"
 
 namespace genpoll {
 
@@ -20,13 +19,13 @@ constexpr size_t kStackBytes = 64 * 1024;
 
 struct Attempt {
   long number;
-  int error;
+  int32_t result;
 };
 
 // Descriptor or pid -1: a call that exists can only refuse it.
 int Try(void* argument) {
   auto* attempt = static_cast<Attempt*>(argument);
-  attempt->error = syscall(attempt->number, -1, 0, 0, 0, 0, 0) < 0 ? errno : 0;
+  attempt->result = Syscall(attempt->number, -1);
   return 0;
 }
 
@@ -42,17 +41,15 @@ bool IsFiltered() {
   return strstr(text, "\nSeccomp:\t0\n") == nullptr;
 }
 
-}  // namespace
-
 // 1 if system call `number` can be used, 0 if not. Container profiles older than the call answer
 // EPERM where a kernel says ENOSYS.
 int32_t Probe(State&, int32_t number) {
-  Attempt attempt = {number, ENOSYS};
+  Attempt attempt = {number, -ENOSYS};
   if (!IsFiltered()) {
     Try(&attempt);
   } else {
-    // The helper shares our memory, and with no exit signal nobody else hears of its end. The
-    // parent sleeps until it is gone, so sharing errno does no harm.
+    // The helper shares our memory while we sleep, and with no exit signal nobody else hears of its
+    // end.
     void* stack = malloc(kStackBytes);
     if (stack == nullptr) return -ENOMEM;
     int pid = clone(Try, static_cast<char*>(stack) + kStackBytes, CLONE_VM | CLONE_VFORK, &attempt);
@@ -64,7 +61,14 @@ int32_t Probe(State&, int32_t number) {
     free(stack);
     if (status != 0) return 0;
   }
-  return attempt.error != ENOSYS && attempt.error != EPERM;
+  return attempt.result != -ENOSYS && attempt.result != -EPERM;
 }
+
+}  // namespace
+
+const Export kProbeExports[] = {
+    {"probe", Call<Probe>::ByArguments},
+    {nullptr, nullptr},
+};
 
 }  // namespace genpoll

@@ -14,7 +14,6 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -25,7 +24,7 @@
 #include <cstring>
 
 #include "call.h"
-#include "syscalls.h"
+#include "syscall.h"
 
 namespace genpoll {
 
@@ -48,7 +47,8 @@ Exempt* exempt = nullptr;
 size_t exempt_count = 0;
 int private_signal = 0;
 
-// What the handler does to the thread that it runs on.
+// What the handler does to the thread that it runs on. They tell what holds now, not what was asked
+// last: a thread may take its signal late.
 std::atomic<uint64_t> to_block{0};
 std::atomic<uint64_t> to_unblock{0};
 
@@ -165,12 +165,10 @@ void ForgetExempt(uint64_t mask) {
   exempt_count = kept;
 }
 
-// Brings every thread to the mask that to_block and to_unblock describe. Two passes in a row that
-// find nothing left: a thread made during the first by one that wasn't done yet is in the second.
-int32_t AdjustAll() {
-  const uint64_t block = to_block;
-  const uint64_t unblock = to_unblock;
-  const pid_t self = static_cast<pid_t>(syscall(SYS_gettid));
+// Brings every thread to block some signals and unblock others. Done when two passes in a row find
+// nothing left: a thread made during the first by one that wasn't done yet is in the second.
+int32_t AdjustAll(uint64_t block, uint64_t unblock) {
+  const pid_t self = Syscall(SYS_gettid);
   const pid_t process = getpid();
   const sigset_t block_set = ToSet(block);
   const sigset_t unblock_set = ToSet(unblock & ~ExemptMask(self));
@@ -185,7 +183,7 @@ int32_t AdjustAll() {
       const uint64_t wrong = (block & ~blocked) | (unblock & blocked);
       if (tid == self || wrong == 0 || (wrong & ~ExemptMask(tid)) == 0) return;
       missing++;
-      syscall(SYS_tgkill, process, tid, private_signal);
+      Syscall(SYS_tgkill, process, tid, private_signal);
     });
     if (rc < 0) return rc;
     clean = missing == 0 ? clean + 1 : 0;
@@ -210,10 +208,12 @@ void Drain(uint64_t mask) {
 int32_t Unblock(uint64_t mask) {
   Drain(mask);
   to_block = to_block & ~mask;
-  to_unblock = mask;
-  int32_t rc = AdjustAll();
-  to_unblock = 0;
+  to_unblock = to_unblock | mask;
+  const int32_t rc = AdjustAll(0, mask);
   ForgetExempt(mask);
+  // A thread that hasn't answered has the private signal pending, and will: leave it what to do.
+  if (rc == -ETIMEDOUT) return 0;
+  to_unblock = to_unblock & ~mask;
   return rc;
 }
 
@@ -224,8 +224,9 @@ int32_t Block(uint64_t mask) {
     ForgetExempt(mask);
     return rc;
   }
+  to_unblock = to_unblock & ~mask;
   to_block = to_block | mask;
-  rc = AdjustAll();
+  rc = AdjustAll(mask, 0);
   if (rc < 0) Unblock(mask);
   return rc;
 }
@@ -246,8 +247,6 @@ class Guard {
   Guard() { pthread_mutex_lock(&lock); }
   ~Guard() { pthread_mutex_unlock(&lock); }
 };
-
-}  // namespace
 
 // One more user of the signals in wide register 0.
 int32_t SignalsBlock(State& state) {
@@ -276,6 +275,15 @@ int32_t SignalsUnblock(State& state) {
   return unused == 0 ? 0 : Unblock(unused);
 }
 
+}  // namespace
+
+void signal_mask::Reapply() {
+  const uint64_t block = to_block;
+  if (block == 0) return;
+  const sigset_t set = ToSet(block);
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+}
+
 void signal_mask::ReleaseAll(State& state) {
   Guard guard;
   uint64_t unused = 0;
@@ -284,5 +292,11 @@ void signal_mask::ReleaseAll(State& state) {
   }
   if (unused != 0) Unblock(unused);
 }
+
+const Export kSignalMaskExports[] = {
+    {"signals_block", Call<SignalsBlock>::ByArguments},
+    {"signals_unblock", Call<SignalsUnblock>::ByArguments},
+    {nullptr, nullptr},
+};
 
 }  // namespace genpoll

@@ -1,21 +1,20 @@
 #include <signal.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <cstring>
 
 #include "call.h"
 #include "fd_table.h"
-#include "syscalls.h"
+#include "syscall.h"
 
 namespace genpoll {
+
+namespace {
 
 // The kernel's mask of 64 signals, signal n in bit n - 1, in wide register 0. Reading goes through
 // Read: a signalfd_siginfo is 128 bytes that lib/sys/signals.ts decodes.
 int32_t Signalfd(State& state, int32_t fd, int32_t flags) {
-  long rc = syscall(SYS_signalfd4, fd, &state.wide[0], sizeof(uint64_t), flags);
-  if (rc < 0) return -errno;
-  return fd == -1 ? fd_table::Opened(rc) : static_cast<int32_t>(rc);
+  const int32_t rc = Syscall(SYS_signalfd4, fd, &state.wide[0], sizeof(uint64_t), flags);
+  return fd == -1 ? fd_table::Opened(rc) : rc;
 }
 
 // The calling thread's mask. The old one comes back in wide register 0.
@@ -39,5 +38,14 @@ int32_t SignalCaught(State&, int32_t signal) {
   if (sigaction(signal, nullptr, &action) < 0) return -errno;
   return action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN;
 }
+
+}  // namespace
+
+const Export kSignalfdExports[] = {
+    {"signalfd", Call<Signalfd>::ByArguments},
+    {"sigprocmask", Call<Sigprocmask>::ByArguments},
+    {"signal_caught", Call<SignalCaught>::ByArguments},
+    {nullptr, nullptr},
+};
 
 }  // namespace genpoll

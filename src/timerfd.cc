@@ -1,10 +1,8 @@
-#include <sys/syscall.h>
 #include <sys/timerfd.h>
-#include <unistd.h>
 
 #include "call.h"
 #include "fd_table.h"
-#include "syscalls.h"
+#include "syscall.h"
 
 namespace genpoll {
 
@@ -26,26 +24,33 @@ void Store(State& state, const itimerspec& setting) {
   state.wide[1] = ToNs(setting.it_interval);
 }
 
-}  // namespace
-
 int32_t TimerfdCreate(State&, int32_t clockid, int32_t flags) {
-  return fd_table::Opened(syscall(SYS_timerfd_create, clockid, flags));
+  return fd_table::Opened(Syscall(SYS_timerfd_create, clockid, flags));
 }
 
 // Value and interval in wide registers 0 and 1; the old ones come back there.
 int32_t TimerfdSettime(State& state, int32_t fd, int32_t flags) {
   itimerspec setting = {ToTimespec(state.wide[1]), ToTimespec(state.wide[0])};
   itimerspec old = {};
-  if (timerfd_settime(fd, flags, &setting, &old) < 0) return -errno;
-  Store(state, old);
-  return 0;
+  const int32_t rc = Syscall(SYS_timerfd_settime, fd, flags, &setting, &old);
+  if (rc == 0) Store(state, old);
+  return rc;
 }
 
 int32_t TimerfdGettime(State& state, int32_t fd) {
   itimerspec setting = {};
-  if (timerfd_gettime(fd, &setting) < 0) return -errno;
-  Store(state, setting);
-  return 0;
+  const int32_t rc = Syscall(SYS_timerfd_gettime, fd, &setting);
+  if (rc == 0) Store(state, setting);
+  return rc;
 }
+
+}  // namespace
+
+const Export kTimerfdExports[] = {
+    {"timerfd_create", Call<TimerfdCreate>::ByArguments},
+    {"timerfd_settime", Call<TimerfdSettime>::ByArguments},
+    {"timerfd_gettime", Call<TimerfdGettime>::ByArguments},
+    {nullptr, nullptr},
+};
 
 }  // namespace genpoll

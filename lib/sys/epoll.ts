@@ -1,6 +1,7 @@
 import { binding, pinEvents, registers, wideRegisters } from '../binding.js'
 import { EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD } from '../constants.js'
 import { check, type ErrnoDetails, fail } from '../errors.js'
+import { isAvailable } from '../probe.js'
 import { type Signal, signalNumbers, toMask } from '../signals.js'
 import { int32, invalidType, mask32, milliseconds, nanoseconds } from '../validate.js'
 
@@ -9,7 +10,6 @@ const native = {
   wait: binding.epoll_wait,
   pwait: binding.epoll_pwait,
 }
-const SYS_epoll_pwait2 = 441
 const OPERATIONS: Record<number, string> = {
   [EPOLL_CTL_ADD]: 'EPOLL_CTL_ADD',
   [EPOLL_CTL_DEL]: 'EPOLL_CTL_DEL',
@@ -154,16 +154,7 @@ export function poll(
   mask: bigint | undefined,
 ): number {
   const whole = timeoutMs | 0
-  if (whole !== timeoutMs || mask !== undefined) {
-    if (timeoutMs < 0) return pollFor(epfd, out, -1, 0, mask)
-    let seconds = Math.floor(timeoutMs / 1000)
-    let rest = Math.ceil((timeoutMs - seconds * 1000) * 1e6)
-    if (rest === 1e9) {
-      seconds++
-      rest = 0
-    }
-    return pollFor(epfd, out, seconds, rest, mask)
-  }
+  if (whole !== timeoutMs || mask !== undefined) return pollExactly(epfd, out, timeoutMs, mask)
   pinEvents(out)
   registers[0] = epfd
   registers[1] = whole
@@ -171,7 +162,20 @@ export function poll(
   return registers[0]!
 }
 
-let hasPwait2: boolean | undefined
+/** The rest of `poll`, kept apart so that what nearly every wait needs stays small. */
+function pollExactly(
+  epfd: number,
+  out: Uint32Array,
+  timeoutMs: number,
+  mask: bigint | undefined,
+): number {
+  if (timeoutMs < 0) return pollFor(epfd, out, -1, 0, mask)
+  const seconds = Math.floor(timeoutMs / 1000)
+  const rest = Math.ceil((timeoutMs - seconds * 1000) * 1e6)
+  return rest === 1e9
+    ? pollFor(epfd, out, seconds + 1, 0, mask)
+    : pollFor(epfd, out, seconds, rest, mask)
+}
 
 function pollFor(
   epfd: number,
@@ -180,14 +184,13 @@ function pollFor(
   rest: number,
   mask: bigint | undefined,
 ): number {
-  const needsPwait2 = rest % 1e6 !== 0
-  if (needsPwait2) hasPwait2 ??= binding.probe(SYS_epoll_pwait2) === 1
+  const usesPwait2 = rest % 1e6 !== 0 && isAvailable('epoll_pwait2')
   pinEvents(out)
   registers[0] = epfd
   registers[1] = seconds
   registers[2] = rest
   registers[3] = mask === undefined ? 0 : 1
-  registers[4] = needsPwait2 && hasPwait2 ? 1 : 0
+  registers[4] = usesPwait2 ? 1 : 0
   if (mask !== undefined) wideRegisters[0] = mask
   native.pwait()
   return registers[0]!

@@ -1,0 +1,82 @@
+// The loops of bench/twins/loop.c on genpoll: for each line "case iterations" on stdin, a line with
+// the nanoseconds of processor time that one iteration took.
+import { createInterface } from 'node:readline'
+import { EFD_NONBLOCK, EPOLL_CTL_ADD, EPOLLET, EPOLLIN, Epoll, EventFd } from 'genpoll'
+import * as sys from 'genpoll/sys'
+
+const READY = 256
+let handled = 0
+
+const cases = {
+  sys(n) {
+    const epfd = sys.epoll_create1(0)
+    const fd = sys.eventfd(0, EFD_NONBLOCK)
+    const out = new Uint32Array(3 * READY)
+    sys.epoll_ctl(epfd, EPOLL_CTL_ADD, fd, EPOLLIN)
+    for (let i = 0; i < n; i++) {
+      sys.eventfd_write(fd, 1)
+      const count = sys.epoll_pwait(epfd, out, -1)
+      for (let at = 1; at < 3 * count; at += 3) {
+        sys.eventfd_read(out[at])
+        handled++
+      }
+    }
+    sys.close(fd)
+    sys.close(epfd)
+  },
+
+  level(n) {
+    const epoll = new Epoll()
+    const bell = new EventFd()
+    epoll.add(bell, EPOLLIN, () => {
+      handled += bell.read()
+    })
+    for (let i = 0; i < n; i++) {
+      bell.write()
+      epoll.wait(-1, call)
+    }
+    bell.close()
+    epoll.close()
+  },
+
+  edge(n) {
+    const epoll = new Epoll()
+    const bell = new EventFd()
+    epoll.add(bell, EPOLLIN | EPOLLET, (events) => {
+      handled += events
+    })
+    for (let i = 0; i < n; i++) {
+      bell.write()
+      epoll.wait(-1, call)
+    }
+    bell.close()
+    epoll.close()
+  },
+
+  dispatch(n) {
+    const epoll = new Epoll({ maxEvents: READY })
+    const bells = Array.from({ length: READY }, () => new EventFd({ initial: 1 }))
+    for (const bell of bells) {
+      epoll.add(bell, EPOLLIN, (events) => {
+        handled += events
+      })
+    }
+    for (let i = 0; i < n; i += READY) epoll.wait(-1, call)
+    for (const bell of bells) bell.close()
+    epoll.close()
+  },
+}
+
+function call(registration, events) {
+  registration.data(events)
+}
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const [name, count] = line.split(' ')
+  const n = Number(count)
+  const start = process.cpuUsage()
+  cases[name](n)
+  const { user, system } = process.cpuUsage(start)
+  console.log((1000 * (user + system)) / n)
+}
+if (handled === 0) process.exitCode = 1
