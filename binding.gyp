@@ -21,6 +21,7 @@
             'src/probe.cc',
             'src/signal_mask.cc',
             'src/signalfd.cc',
+            'src/tasks.cc',
             'src/timerfd.cc',
           ],
           'include_dirs': ['<!(node -p "require(\'node-addon-api\').include_dir")'],

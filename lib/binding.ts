@@ -1,6 +1,5 @@
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
-import { isMainThread } from 'node:worker_threads'
 import type { Binding } from '../types/binding.js'
 import { UnsupportedError } from './errors.js'
 
@@ -47,7 +46,7 @@ function unsupported(): Binding {
     generations: new Int32Array(0),
     SIGRTMIN: 34,
     SIGRTMAX: 64,
-    set_main_thread: () => 0,
+    isMainThread: true,
   }
   return new Proxy(values, {
     get: (target, name: string) => target[name] ?? refuse,
@@ -55,7 +54,6 @@ function unsupported(): Binding {
 }
 
 export const binding = load()
-binding.set_main_thread(isMainThread ? 1 : 0)
 
 /** The register file: see types/binding.d.ts. */
 export const { registers, wideRegisters } = binding

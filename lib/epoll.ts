@@ -1,5 +1,4 @@
-import { isMainThread } from 'node:worker_threads'
-import { binding, pinBuffer, registers } from './binding.js'
+import { binding, pinBuffer, registers, wideRegisters } from './binding.js'
 import { EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLLONESHOT } from './constants.js'
 import { check, fail } from './errors.js'
 import { OwnedFd } from './fd.js'
@@ -26,8 +25,8 @@ export type Visit<T> = (registration: Registration<T>, events: number) => void
 
 export interface WaitOptions {
   /**
-   * Signals to block while it waits, and no others. The wait then ends with `EINTR` when a signal is
-   * handled.
+   * Signals to block while it waits, and no others but those that a `SignalFd` reads. The wait then
+   * ends with `EINTR` when a signal is handled, or when a `SignalFd` is opened or closed meanwhile.
    */
   sigmask?: Iterable<Signal> | undefined
 }
@@ -52,14 +51,28 @@ export interface BusyPollParams {
   prefer: boolean
 }
 
+const TURN_MS = 10
+
 function maskOf(options: WaitOptions): bigint | undefined {
   const { sigmask } = object(options)
-  return sigmask === undefined ? undefined : toMask(signalNumbers(sigmask, 'sigmask'))
+  if (sigmask === undefined) return undefined
+  const mask = toMask(signalNumbers(sigmask, 'sigmask'))
+  // What a SignalFd reads stays blocked, here too: it would end the process otherwise.
+  binding.signals_blocked()
+  return mask | wideRegisters[0]!
 }
 
 /** What is left of a timeout, in milliseconds. */
 function left(timeoutMs: number, deadline: number): number {
   return timeoutMs > 0 ? Math.max(0, deadline - performance.now()) : timeoutMs
+}
+
+/**
+ * How long to wait at a time once something is pending on Node's loop. libuv doesn't ring twice for
+ * what it has rung for, and a termination can come by the same way: it has to be looked for.
+ */
+function turnOf(leftMs: number): number {
+  return leftMs < 0 ? TURN_MS : Math.min(leftMs, TURN_MS)
 }
 
 class EpollFd extends OwnedFd {
@@ -85,7 +98,10 @@ class EpollFd extends OwnedFd {
 export class Epoll<T = unknown> {
   readonly #list: InterestList<T>
   readonly #out: Uint32Array
+  // Node's loop is in the interest list, for a wait that blocks in a worker.
   #isTerminable = false
+  // It has asked for attention, and can't be heard a second time before it gets some.
+  #isHostPending = false
   #waits = 0
   #delivered = 0
   #stale = 0
@@ -223,7 +239,7 @@ export class Epoll<T = unknown> {
       if (delivered > 0) return delivered
     }
     // A main thread has nobody to be terminated by, so it needn't listen for that while it blocks.
-    if (isMainThread || timeoutMs === 0 || this.#isTerminable) {
+    if (binding.isMainThread || timeoutMs === 0 || this.#isTerminable) {
       return this.#waitOn(epfd, timeoutMs, mask, visit)
     }
     return this.#waitTerminably(epfd, timeoutMs, mask, visit)
@@ -243,7 +259,7 @@ export class Epoll<T = unknown> {
       return this.#waitOn(epfd, timeoutMs, mask, visit)
     } finally {
       // Not reached when the worker is terminated: its end closes the epoll as a whole.
-      this.#isTerminable = false
+      this.#isTerminable = this.#isHostPending = false
       if (!this.closed) binding.host_detach(epfd)
     }
   }
@@ -251,18 +267,21 @@ export class Epoll<T = unknown> {
   #waitOn(epfd: number, timeoutMs: number, mask: bigint | undefined, visit: Visit<T>): number {
     const list = this.#list
     const deadline = timeoutMs > 0 ? performance.now() + timeoutMs : 0
+    // Each jump back is where V8 looks whether the worker has been terminated.
     for (let leftMs = timeoutMs; ; leftMs = left(timeoutMs, deadline)) {
+      const turnMs = this.#isHostPending ? turnOf(leftMs) : leftMs
       list.settle()
       this.#waits++
-      const count = poll(epfd, this.#out, leftMs, mask)
+      const count = poll(epfd, this.#out, turnMs, mask)
       if (count < 0) fail(count, 'epoll_pwait', { fd: epfd })
-      if (count === 0) return 0
-      list.next = 0
-      list.count = count
-      const delivered = this.#deliver(visit)
-      // Once more if all of it was stale, or was Node's loop asking for attention: the jump back is
-      // where V8 looks whether the worker has been terminated.
-      if (delivered > 0 || leftMs === 0) return delivered
+      if (count > 0) {
+        list.next = 0
+        list.count = count
+        const delivered = this.#deliver(visit)
+        if (delivered > 0) return delivered
+      }
+      // It goes on if all that came was stale, or was Node's loop asking for attention.
+      if (leftMs === 0 || (count === 0 && turnMs === leftMs)) return 0
     }
   }
 
@@ -290,6 +309,8 @@ export class Epoll<T = unknown> {
         visit(registration, out[at]!)
       } else if (token !== 0) {
         this.#stale++
+      } else {
+        this.#isHostPending = true
       }
     }
     return this.#delivered - before

@@ -52,8 +52,8 @@ export class PidFd extends OwnedFd {
   /**
    * How the process ended, without reaping it.
    *
-   * @returns `null` while it runs, and where it can't be asked: a process that is nobody's child here,
-   *   or was reaped, before Linux 6.15.
+   * @returns `null` while it runs, and where it can't be asked: of another's child the kernel tells
+   *   only when its parent has reaped it, and before Linux 6.15 not even then.
    */
   info(): ProcessExit | null {
     const { fd } = this

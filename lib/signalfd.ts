@@ -21,7 +21,7 @@ for (const name of ['SIGSEGV', 'SIGBUS', 'SIGFPE', 'SIGILL', 'SIGTRAP', 'SIGSYS'
 /** Why a signal can't be had safely; `undefined` if it can. */
 function reasonAgainst(signal: number): string | undefined {
   const name = signalName(signal)
-  if (signal >= 32 && signal < binding.SIGRTMIN) return 'belongs to the C library'
+  if (signal >= 32 && signal <= 34) return 'belongs to the C library (musl’s takes all of 32 to 34)'
   if (name === 'SIGCHLD' && binding.signal_caught(signal) === 1) {
     return 'is how Node hears of its children, and it has some; PidFd tells of their exits'
   }
@@ -36,8 +36,9 @@ function reasonAgainst(signal: number): string | undefined {
  *
  * The signals are blocked in every thread of the process, so that each waits to be read: none is lost
  * to another thread or ends the process, and `process.on` doesn't hear them. The last `SignalFd` for
- * a signal to close restores the threads' masks, and discards what it hasn't read. Children are
- * spawned with nothing blocked.
+ * a signal to close restores the threads' masks, and discards what it hasn't read (`sys.close` and
+ * `release()` leave them blocked, for whoever has the number then). Children are spawned with nothing
+ * blocked; while SIGCHLD is taken, Node doesn't hear of their exits.
  *
  * @example
  * const signals = new SignalFd(['SIGINT', 'SIGTERM'])

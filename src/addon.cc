@@ -19,6 +19,7 @@ namespace genpoll {
 State::State(napi_env env) : env(env) {
   static std::atomic<uint32_t> next_id{1};
   id = next_id.fetch_add(1, std::memory_order_relaxed);
+  is_main_thread = Syscall(SYS_gettid) == getpid();
 }
 
 namespace {
@@ -64,15 +65,9 @@ napi_value Pin(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-int32_t SetMainThread(State& state, int32_t is_main_thread) {
-  state.is_main_thread = is_main_thread != 0;
-  return 0;
-}
-
 const Export kOwnExports[] = {
     {"pin_events", Pin<&State::events>},
     {"pin_buffer", Pin<&State::buffer>},
-    {"set_main_thread", Call<SetMainThread>::ByArguments},
     {nullptr, nullptr},
 };
 
@@ -110,6 +105,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   }
   exports["generations"] =
       Napi::Int32Array::New(env, fd_table::kSlots, Napi::ArrayBuffer(env, generations), 0);
+  exports["isMainThread"] = Napi::Boolean::New(env, state->is_main_thread);
   exports["SIGRTMIN"] = Napi::Number::New(env, SIGRTMIN);
   exports["SIGRTMAX"] = Napi::Number::New(env, SIGRTMAX);
 

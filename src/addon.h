@@ -35,7 +35,7 @@ struct State {
   Pinned unpacked;               // scratch where epoll_event is not 12 bytes; data is malloc'ed
   int owned_limit = 0;           // one more than the highest descriptor ever owned here
   uint32_t signal_users[kSignals + 1] = {};  // SignalFds of this environment, by signal
-  bool is_main_thread = false;
+  bool is_main_thread;
 };
 
 }  // namespace genpoll

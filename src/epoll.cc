@@ -10,7 +10,6 @@
 
 #include "call.h"
 #include "fd_table.h"
-#include "signal_mask.h"
 #include "syscall.h"
 
 namespace genpoll {
@@ -39,19 +38,26 @@ int64_t MonotonicNs() {
   return now.tv_sec * kNsPerSecond + now.tv_nsec;
 }
 
-// Where the kernel may write its events, and how many fit.
-epoll_event* Room(State& state, int* capacity) {
+struct Room {
+  epoll_event* events;
+  int capacity;
+};
+
+// Where the kernel may write its events, and how many fit. False when there is no memory.
+bool MakeRoom(State& state, Room* room) {
   size_t count = state.events.length / kTripleBytes;
   if (count > INT_MAX / sizeof(epoll_event)) count = INT_MAX / sizeof(epoll_event);
-  *capacity = static_cast<int>(count);
-  if constexpr (kIsTriple) return reinterpret_cast<epoll_event*>(state.events.data);
+  room->capacity = static_cast<int>(count);
+  room->events = reinterpret_cast<epoll_event*>(state.events.data);
+  if constexpr (kIsTriple) return true;
   const size_t bytes = count * sizeof(epoll_event);
   if (state.unpacked.length < bytes) {
     void* grown = realloc(state.unpacked.data, bytes);
-    if (grown == nullptr) return nullptr;
+    if (grown == nullptr) return false;
     state.unpacked = {static_cast<uint8_t*>(grown), bytes};
   }
-  return reinterpret_cast<epoll_event*>(state.unpacked.data);
+  room->events = reinterpret_cast<epoll_event*>(state.unpacked.data);
+  return true;
 }
 
 void Pack(State& state, const epoll_event* events, int32_t count) {
@@ -97,17 +103,17 @@ int32_t EpollAddAll(State& state, int32_t epfd, int32_t count) {
 // handled meanwhile doesn't end it, and doesn't lengthen it either. epoll_wait is a little cheaper
 // than epoll_pwait without a mask, but newer architectures have only the latter.
 int32_t EpollWait(State& state, int32_t epfd, int32_t timeout_ms) {
-  int capacity;
-  epoll_event* events = Room(state, &capacity);
-  if (events == nullptr) return -ENOMEM;
+  Room room;
+  if (!MakeRoom(state, &room)) return -ENOMEM;
   const int64_t deadline = timeout_ms > 0 ? MonotonicNs() + timeout_ms * kNsPerMs : 0;
   for (;;) {
 #ifdef SYS_epoll_wait
-    const int32_t rc = Syscall(SYS_epoll_wait, epfd, events, capacity, timeout_ms);
+    const int32_t rc = Syscall(SYS_epoll_wait, epfd, room.events, room.capacity, timeout_ms);
 #else
-    const int32_t rc = Syscall(SYS_epoll_pwait, epfd, events, capacity, timeout_ms, nullptr, 0);
+    const int32_t rc =
+        Syscall(SYS_epoll_pwait, epfd, room.events, room.capacity, timeout_ms, nullptr, 0);
 #endif
-    Pack(state, events, rc);
+    Pack(state, room.events, rc);
     if (rc != -EINTR) return rc;
     if (timeout_ms > 0) {
       int64_t left = deadline - MonotonicNs();
@@ -120,9 +126,8 @@ int32_t EpollWait(State& state, int32_t epfd, int32_t timeout_ms) {
 // holds while it waits. With a mask, a signal ends the wait: that is what masks are for.
 int32_t EpollPwait(State& state, int32_t epfd, int32_t seconds, int32_t nanoseconds,
                    int32_t has_mask, int32_t has_pwait2) {
-  int capacity;
-  epoll_event* events = Room(state, &capacity);
-  if (events == nullptr) return -ENOMEM;
+  Room room;
+  if (!MakeRoom(state, &room)) return -ENOMEM;
   const uint64_t mask = state.wide[0];  // copied: nothing can change it once the check is made
   const uint64_t* sigmask = has_mask ? &mask : nullptr;
   const bool blocks = seconds < 0;
@@ -133,16 +138,15 @@ int32_t EpollPwait(State& state, int32_t epfd, int32_t seconds, int32_t nanoseco
     if (has_pwait2) {
       // The kernel's own 64-bit timespec, whatever the C library thinks time_t is.
       const int64_t timeout[2] = {left / kNsPerSecond, left % kNsPerSecond};
-      rc = Syscall(441 /* SYS_epoll_pwait2, missing from older headers */, epfd, events, capacity,
-                   blocks ? nullptr : timeout, sigmask, sizeof mask);
+      rc = Syscall(441 /* SYS_epoll_pwait2, missing from older headers */, epfd, room.events,
+                   room.capacity, blocks ? nullptr : timeout, sigmask, sizeof mask);
     } else {
       const int64_t ms = (left + kNsPerMs - 1) / kNsPerMs;
-      rc = Syscall(SYS_epoll_pwait, epfd, events, capacity,
+      rc = Syscall(SYS_epoll_pwait, epfd, room.events, room.capacity,
                    blocks ? -1 : static_cast<int>(ms < INT_MAX ? ms : INT_MAX), sigmask,
                    sizeof mask);
     }
-    Pack(state, events, rc);
-    if (has_mask) signal_mask::Reapply();
+    Pack(state, room.events, rc);
     if (rc != -EINTR || has_mask) return rc;
     if (!blocks) {
       left = deadline - MonotonicNs();

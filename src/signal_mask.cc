@@ -5,26 +5,28 @@
 // default action. A thread's mask can be changed by that thread alone, so each is sent a private
 // real-time signal whose handler edits the mask that the thread goes back to.
 //
+// What /proc says of a thread's mask can't be trusted: a thread that forks, makes a thread, or
+// waits in ppoll or epoll_pwait has another mask for the moment. The handler sees the real one.
+// Where the moment's mask holds off the private signal as well, it is enough that it is pending:
+// the kernel delivers what was sent to a thread before what was sent to the process.
+//
 // Masks belong to the process, and so do the counts of who wants what blocked: two workers with a
 // SignalFd for one signal share one block, and the last to close undoes it.
 
 #include "signal_mask.h"
 
-#include <dirent.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <time.h>
 #include <ucontext.h>
-#include <unistd.h>
 
 #include <atomic>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
+#include <new>
 
 #include "call.h"
 #include "syscall.h"
+#include "tasks.h"
 
 namespace genpoll {
 
@@ -33,24 +35,26 @@ namespace {
 constexpr int64_t kPatienceNs = 2000000000;
 constexpr timespec kPause = {0, 50000};
 
-// A thread that had some of the signals blocked of its own accord, and keeps them so in the end.
-// The start time tells it from a later thread of the same id.
-struct Exempt {
-  pid_t tid;
-  uint64_t start;
-  uint64_t mask;
+// What we did to a thread. `applied` and `kept` are the thread's own, once it has been asked.
+struct Thread {
+  std::atomic<pid_t> tid{0};
+  uint64_t start = 0;
+  std::atomic<uint64_t> applied{0};  // the signals that were blocked for us
+  std::atomic<uint64_t> kept{0};     // those of them that it had blocked of its own accord
+  std::atomic<bool> is_new{false};   // made since the request: what it blocks it has from its maker
+  Thread* next = nullptr;
+  bool is_alive = false;
 };
 
 pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 uint32_t users[kSignals + 1];
-Exempt* exempt = nullptr;
-size_t exempt_count = 0;
 int private_signal = 0;
 
-// What the handler does to the thread that it runs on. They tell what holds now, not what was asked
-// last: a thread may take its signal late.
-std::atomic<uint64_t> to_block{0};
-std::atomic<uint64_t> to_unblock{0};
+// What every thread shall block. A handler that runs late still brings its thread to what holds
+// then.
+std::atomic<uint64_t> wanted{0};
+// Only ever grows at its head, and nothing is freed, so that handlers can walk it.
+std::atomic<Thread*> threads{nullptr};
 
 uint64_t Bit(int signal) { return uint64_t{1} << (signal - 1); }
 
@@ -61,13 +65,32 @@ sigset_t ToSet(uint64_t mask) {
   return set;
 }
 
-void Adjust(int, siginfo_t* info, void* context) {
-  if (info->si_code != SI_TKILL || info->si_pid != getpid()) return;
+Thread* Find(pid_t tid) {
+  for (Thread* thread = threads; thread != nullptr; thread = thread->next) {
+    if (thread->tid == tid) return thread;
+  }
+  return nullptr;
+}
+
+// The mask that a thread with this mask shall go on with.
+uint64_t Adjusted(Thread& thread, uint64_t mask) {
+  const uint64_t target = wanted;
+  const uint64_t added = target & ~thread.applied;
+  const uint64_t dropped = thread.applied & ~target;
+  if (!thread.is_new) thread.kept = thread.kept | (mask & added);
+  mask = (mask | added) & ~(dropped & ~thread.kept);
+  thread.kept = thread.kept & ~dropped;
+  thread.applied = target;
+  return mask;
+}
+
+void AdjustThisThread(int, siginfo_t*, void* context) {
+  Thread* thread = Find(Syscall(SYS_gettid));
+  if (thread == nullptr) return;  // sent by somebody else
   sigset_t* set = &static_cast<ucontext_t*>(context)->uc_sigmask;
   uint64_t mask;
   memcpy(&mask, set, sizeof mask);
-  mask = (mask | to_block.load(std::memory_order_acquire)) &
-         ~to_unblock.load(std::memory_order_acquire);
+  mask = Adjusted(*thread, mask);
   memcpy(set, &mask, sizeof mask);
 }
 
@@ -79,7 +102,7 @@ bool ClaimPrivateSignal() {
     struct sigaction action;
     if (sigaction(signal, nullptr, &action) < 0 || action.sa_handler != SIG_DFL) continue;
     action = {};
-    action.sa_sigaction = Adjust;
+    action.sa_sigaction = AdjustThisThread;
     action.sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK;
     sigfillset(&action.sa_mask);
     if (sigaction(signal, &action, nullptr) < 0) continue;
@@ -89,107 +112,88 @@ bool ClaimPrivateSignal() {
   return false;
 }
 
-ssize_t ReadTaskFile(pid_t tid, const char* name, char* text, size_t size) {
-  char path[64];
-  snprintf(path, sizeof path, "/proc/self/task/%d/%s", tid, name);
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return -1;
-  ssize_t length = read(fd, text, size - 1);
-  close(fd);
-  if (length >= 0) text[length] = '\0';
-  return length;
-}
-
-// The signals that a thread blocks. False for one that is gone or going.
-bool BlockedBy(pid_t tid, uint64_t* mask) {
-  char text[4096];
-  if (ReadTaskFile(tid, "status", text, sizeof text) <= 0) return false;
-  const char* state = strstr(text, "\nState:\t");
-  if (state == nullptr || state[8] == 'Z' || state[8] == 'X') return false;
-  const char* blocked = strstr(text, "\nSigBlk:\t");
-  if (blocked == nullptr) return false;
-  *mask = strtoull(blocked + 9, nullptr, 16);
-  return true;
-}
-
-uint64_t StartOf(pid_t tid) {
-  char text[1024];
-  if (ReadTaskFile(tid, "stat", text, sizeof text) <= 0) return 0;
-  const char* field = strrchr(text, ')');  // the name before it may hold anything
-  for (int i = 0; field != nullptr && i < 20; i++) field = strchr(field + 1, ' ');
-  return field == nullptr ? 0 : strtoull(field + 1, nullptr, 10);
-}
-
-template <typename Visit>
-int32_t ForEachThread(Visit visit) {
-  DIR* tasks = opendir("/proc/self/task");
-  if (tasks == nullptr) return -errno;
-  while (const dirent* entry = readdir(tasks)) {
-    pid_t tid = atoi(entry->d_name);
-    uint64_t mask;
-    if (tid > 0 && BlockedBy(tid, &mask)) visit(tid, mask);
+// The record of a thread. One that is seen for the first time has what its maker had, which is what
+// was wanted until now.
+Thread* RecordOf(const Task& task, uint64_t previous, uint64_t since) {
+  Thread* record = Find(task.tid);
+  if (record != nullptr && record->start == task.start) return record;
+  for (Thread* t = threads; record == nullptr && t != nullptr; t = t->next) {
+    if (!t->is_alive) record = t;
   }
-  closedir(tasks);
-  return 0;
-}
-
-uint64_t ExemptMask(pid_t tid) {
-  uint64_t mask = 0;
-  for (size_t i = 0; i < exempt_count; i++) {
-    if (exempt[i].tid == tid && exempt[i].start == StartOf(tid)) mask |= exempt[i].mask;
+  if (record == nullptr) {
+    record = new (std::nothrow) Thread;
+    if (record == nullptr) return nullptr;
+    record->next = threads;
+    threads = record;
   }
-  return mask;
+  record->start = task.start;
+  record->applied = previous;
+  record->kept = 0;
+  record->is_new = task.start >= since;
+  record->tid = task.tid;
+  return record;
 }
 
-int32_t RememberExempt(uint64_t mask) {
-  int32_t failure = 0;
-  int32_t rc = ForEachThread([&](pid_t tid, uint64_t blocked) {
-    if ((blocked & mask) == 0) return;
-    void* grown = realloc(exempt, (exempt_count + 1) * sizeof(Exempt));
-    if (grown == nullptr) {
-      failure = -ENOMEM;
-      return;
-    }
-    exempt = static_cast<Exempt*>(grown);
-    exempt[exempt_count++] = {tid, StartOf(tid), blocked & mask};
+// Marks the records of threads that are gone, for reuse.
+int32_t Census(uint64_t previous, uint64_t since) {
+  for (Thread* thread = threads; thread != nullptr; thread = thread->next) thread->is_alive = false;
+  // First who is still here, so that no record is taken from a living thread; then who is new.
+  int32_t rc = ForEachTask([](const Task& task) {
+    Thread* record = Find(task.tid);
+    if (record != nullptr) record->is_alive = true;
   });
-  return rc < 0 ? rc : failure;
+  if (rc < 0) return rc;
+  bool failed = false;
+  rc = ForEachTask([&](const Task& task) {
+    Thread* record = RecordOf(task, previous, since);
+    if (record == nullptr) failed = true;
+    if (record != nullptr) record->is_alive = true;
+  });
+  return failed ? -ENOMEM : rc;
 }
 
-void ForgetExempt(uint64_t mask) {
-  size_t kept = 0;
-  for (size_t i = 0; i < exempt_count; i++) {
-    exempt[i].mask &= ~mask;
-    if (exempt[i].mask != 0) exempt[kept++] = exempt[i];
-  }
-  exempt_count = kept;
-}
-
-// Brings every thread to block some signals and unblock others. Done when two passes in a row find
-// nothing left: a thread made during the first by one that wasn't done yet is in the second.
-int32_t AdjustAll(uint64_t block, uint64_t unblock) {
-  const pid_t self = Syscall(SYS_gettid);
-  const pid_t process = getpid();
-  const sigset_t block_set = ToSet(block);
-  const sigset_t unblock_set = ToSet(unblock & ~ExemptMask(self));
-  pthread_sigmask(SIG_BLOCK, &block_set, nullptr);
-  pthread_sigmask(SIG_UNBLOCK, &unblock_set, nullptr);
+int64_t MonotonicNs() {
   timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
-  const int64_t deadline = now.tv_sec * 1000000000 + now.tv_nsec + kPatienceNs;
+  return now.tv_sec * int64_t{1000000000} + now.tv_nsec;
+}
+
+// Whether a thread has done what it was asked, or will before it could take one of the signals.
+bool IsSettled(const Thread& thread, const Task& task) {
+  if (thread.applied == wanted) return true;
+  const uint64_t holds_off = Bit(private_signal) | (wanted & ~thread.applied);
+  return (task.pending & Bit(private_signal)) != 0 && (task.blocked & holds_off) == holds_off;
+}
+
+// Brings every thread to block just the signals in `target` for us. Done when two passes in a row
+// find nothing left: a thread made during the first by one that wasn't done yet is in the second.
+int32_t BringAllTo(uint64_t target) {
+  const uint64_t previous = wanted;
+  const uint64_t since = TicksSinceBoot();
+  const pid_t self = Syscall(SYS_gettid);
+  const pid_t process = Syscall(SYS_getpid);
+  const int64_t deadline = MonotonicNs() + kPatienceNs;
+  int32_t rc = Census(previous, since);
+  if (rc < 0) return rc;
+  wanted = target;
   for (int clean = 0; clean < 2;) {
-    int missing = 0;
-    int32_t rc = ForEachThread([&](pid_t tid, uint64_t blocked) {
-      const uint64_t wrong = (block & ~blocked) | (unblock & blocked);
-      if (tid == self || wrong == 0 || (wrong & ~ExemptMask(tid)) == 0) return;
-      missing++;
-      Syscall(SYS_tgkill, process, tid, private_signal);
+    int unsettled = 0;
+    rc = ForEachTask([&](const Task& task) {
+      Thread* thread = RecordOf(task, previous, since);
+      if (thread == nullptr || IsSettled(*thread, task)) return;
+      if (task.tid == self) {
+        const sigset_t set = ToSet(Adjusted(*thread, task.blocked));
+        pthread_sigmask(SIG_SETMASK, &set, nullptr);
+        return;
+      }
+      unsettled++;
+      if (task.pending & Bit(private_signal)) return;  // on its way
+      Syscall(SYS_tgkill, process, task.tid, private_signal);
     });
     if (rc < 0) return rc;
-    clean = missing == 0 ? clean + 1 : 0;
-    if (missing == 0) continue;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    if (now.tv_sec * 1000000000 + now.tv_nsec > deadline) return -ETIMEDOUT;
+    clean = unsettled == 0 ? clean + 1 : 0;
+    if (unsettled == 0) continue;
+    if (MonotonicNs() > deadline) return -ETIMEDOUT;
     nanosleep(&kPause, nullptr);
   }
   return 0;
@@ -207,26 +211,14 @@ void Drain(uint64_t mask) {
 
 int32_t Unblock(uint64_t mask) {
   Drain(mask);
-  to_block = to_block & ~mask;
-  to_unblock = to_unblock | mask;
-  const int32_t rc = AdjustAll(0, mask);
-  ForgetExempt(mask);
-  // A thread that hasn't answered has the private signal pending, and will: leave it what to do.
-  if (rc == -ETIMEDOUT) return 0;
-  to_unblock = to_unblock & ~mask;
-  return rc;
+  const int32_t rc = BringAllTo(wanted & ~mask);
+  // Who hasn't answered will: its private signal is pending.
+  return rc == -ETIMEDOUT ? 0 : rc;
 }
 
 int32_t Block(uint64_t mask) {
   if (!ClaimPrivateSignal()) return -EAGAIN;
-  int32_t rc = RememberExempt(mask);
-  if (rc < 0) {
-    ForgetExempt(mask);
-    return rc;
-  }
-  to_unblock = to_unblock & ~mask;
-  to_block = to_block | mask;
-  rc = AdjustAll(mask, 0);
+  const int32_t rc = BringAllTo(wanted | mask);
   if (rc < 0) Unblock(mask);
   return rc;
 }
@@ -257,7 +249,7 @@ int32_t SignalsBlock(State& state) {
     if ((mask & Bit(signal)) != 0 && users[signal] == 0) unblocked |= Bit(signal);
   }
   if (unblocked != 0) {
-    int32_t rc = Block(unblocked);
+    const int32_t rc = Block(unblocked);
     if (rc < 0) return rc;
   }
   for (int signal = 1; signal <= kSignals; signal++) {
@@ -275,14 +267,13 @@ int32_t SignalsUnblock(State& state) {
   return unused == 0 ? 0 : Unblock(unused);
 }
 
-}  // namespace
-
-void signal_mask::Reapply() {
-  const uint64_t block = to_block;
-  if (block == 0) return;
-  const sigset_t set = ToSet(block);
-  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+// What is blocked in every thread now, in wide register 0.
+int32_t SignalsBlocked(State& state) {
+  state.wide[0] = wanted;
+  return 0;
 }
+
+}  // namespace
 
 void signal_mask::ReleaseAll(State& state) {
   Guard guard;
@@ -296,6 +287,7 @@ void signal_mask::ReleaseAll(State& state) {
 const Export kSignalMaskExports[] = {
     {"signals_block", Call<SignalsBlock>::ByArguments},
     {"signals_unblock", Call<SignalsUnblock>::ByArguments},
+    {"signals_blocked", Call<SignalsBlocked>::ByArguments},
     {nullptr, nullptr},
 };
 

@@ -8,10 +8,6 @@ namespace genpoll::signal_mask {
 // Ends this environment's claims on blocked signals, as if its SignalFds had been closed.
 void ReleaseAll(State& state);
 
-// To be called by a thread that comes back from waiting under a mask of its own: while it waited,
-// its mask looked as if it blocked what that mask did.
-void Reapply();
-
 }  // namespace genpoll::signal_mask
 
 #endif  // GENPOLL_SIGNAL_MASK_H_

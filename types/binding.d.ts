@@ -22,6 +22,8 @@ export interface Binding {
    * with every thread; read here, written by C++ alone.
    */
   readonly generations: Int32Array
+  /** Whether this is the process's first thread. Asking Node would load its module for workers. */
+  readonly isMainThread: boolean
   /** The first and last real-time signal that the C library leaves to programs. */
   readonly SIGRTMIN: number
   readonly SIGRTMAX: number
@@ -30,8 +32,6 @@ export interface Binding {
   pin_events(out: Uint32Array): void
   /** Where `read`, `write` and `epoll_add_all` find their bytes, likewise. */
   pin_buffer(view: NodeJS.ArrayBufferView): void
-  /** Whether this environment ends with the process (0 or 1), which decides what its end undoes. */
-  set_main_thread(isMainThread: number): number
 
   /** `[epfd, op, fd, events, dataLow, dataHigh]` → 0 */
   epoll_ctl: RegisterCall
@@ -91,6 +91,8 @@ export interface Binding {
   signals_block(): number
   /** Wide 0: signals that one user less wants blocked. The last one restores the masks. */
   signals_unblock(): number
+  /** → 0, wide 0: the signals that are blocked in every thread now */
+  signals_blocked(): number
 
   pidfd_open(pid: number, flags: number): number
   pidfd_send_signal(pidfd: number, signal: number): number

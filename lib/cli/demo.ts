@@ -42,7 +42,9 @@ function eventfd(tour: Tour): void {
     'A worker thread adds 3 to a counter in the kernel. This thread sleeps on it.',
   )
   holding(new EventFd(), (bell) => {
-    new Worker(new URL('./ringer.js', import.meta.url), { workerData: { fd: bell.fd, count: 3 } })
+    // A number of its own, which the worker closes: this one may be gone when the thread starts.
+    const workerData = { fd: bell.dup().release(), count: 3 }
+    new Worker(new URL('./ringer.js', import.meta.url), { workerData })
     tour.expect('eventfd', bell, () => `count ${bell.read()}`)
   })
 }
@@ -61,7 +63,8 @@ function signalfd(tour: Tour): void {
     const child = shell(tour, 'kill -USR2 "$PPID"')
     tour.expect('signalfd', signals, () => {
       const { name, pid } = signals.read()!
-      return `${name} from pid ${pid}${pid === child ? ', the child' : ''}`
+      tour.check(pid === child, `${name} came from pid ${pid}, not from the child`)
+      return `${name} from pid ${pid}, the child`
     })
   })
 }

@@ -1,6 +1,6 @@
-import { constants, openSync } from 'node:fs'
+import { constants, fstatSync, openSync } from 'node:fs'
 import { StringDecoder } from 'node:string_decoder'
-import { EPOLLET, EPOLLHUP, EPOLLIN, EPOLLONESHOT } from '../constants.js'
+import { EPOLLET, EPOLLHUP, EPOLLIN, EPOLLONESHOT, EPOLLOUT } from '../constants.js'
 import { Fd } from '../fd.js'
 import { PidFd } from '../pidfd.js'
 import type { Target } from '../registration.js'
@@ -16,14 +16,23 @@ import type { Watch } from './watch.js'
 /** How often a level-triggered descriptor is looked at while it is ready. */
 const LEVEL_MS = 100
 /** How long an ended process may wait for its parent before it is reported without its exit. */
-const REAPING_MS = 500
+const REAPING_MS = 1000
 
 /** Edge-triggered or one-shot: every event that the kernel reports is a new one. */
 export function watchEdges(watch: Watch, { fd, mask }: FdArgument): void {
+  if ((mask & (EPOLLOUT | EPOLLONESHOT)) === EPOLLOUT && isOutput(fd)) {
+    throw new RangeError('the lines go there, so that each would make the next; use lt or oneshot')
+  }
   watch.add('fd', fd, mask, (events, registration) => {
     if (((events & EPOLLHUP) | (mask & EPOLLONESHOT)) !== 0) watch.end(registration)
     return {}
   })
+}
+
+/** Whether a number names what is printed to, if by another descriptor. */
+function isOutput(fd: number): boolean {
+  const [one, output] = [fstatSync(fd), fstatSync(1)]
+  return one.ino === output.ino && one.dev === output.dev
 }
 
 /**

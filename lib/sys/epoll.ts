@@ -85,7 +85,8 @@ export function failControl(errno: number, op: number, fd: number, details?: Err
 }
 
 /**
- * `epoll_pwait(epfd, out, timeoutMs, sigmask)`: waits for events.
+ * `epoll_pwait(epfd, out, timeoutMs, sigmask)`: waits for events. It holds up its thread, and the end
+ * of it: only `Epoll.wait` notices that its worker is being terminated.
  *
  * @param out Three words an event: `[events, dataLow, dataHigh]`. As many events as fit are read.
  * @param timeoutMs Fractions are rounded up to the nanosecond; 0 returns at once, -1 blocks.
