@@ -55,9 +55,6 @@ function unsupported(): Binding {
 
 export const binding = load()
 
-/** The register file: see types/binding.d.ts. */
-export const { registers, wideRegisters } = binding
-
 // The getters themselves, not the property: a view may carry a `byteLength` of its own, and what
 // follows must not believe it.
 const typedArrayBytes = getter(Object.getPrototypeOf(Uint8Array.prototype))

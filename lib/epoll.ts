@@ -1,8 +1,8 @@
-import { binding, pinBuffer, registers, wideRegisters } from './binding.js'
+import { binding, pinBuffer } from './binding.js'
 import { EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLLONESHOT } from './constants.js'
 import { check, fail } from './errors.js'
 import { OwnedFd } from './fd.js'
-import { generationOf, generations } from './fd-table.js'
+import { generationOf } from './fd-table.js'
 import {
   ACTIVE,
   DISARMED,
@@ -14,6 +14,8 @@ import {
 import { type Signal, signalNumbers, toMask } from './signals.js'
 import { control, epoll_create1, failControl, poll } from './sys/epoll.js'
 import { boolean, integer, invalidType, mask32, milliseconds, object } from './validate.js'
+
+const { generations, isMainThread, registers, wideRegisters } = binding
 
 export interface EpollOptions {
   /** How many events one wait reads at most, 1 to 65,536. Default 256. */
@@ -52,6 +54,7 @@ export interface BusyPollParams {
 }
 
 const TURN_MS = 10
+const TIMED_OUT = -1
 
 function maskOf(options: WaitOptions): bigint | undefined {
   const { sigmask } = object(options)
@@ -239,12 +242,22 @@ export class Epoll<T = unknown> {
       if (delivered > 0) return delivered
     }
     // A main thread has nobody to be terminated by, so it needn't listen for that while it blocks.
-    if (binding.isMainThread || timeoutMs === 0 || this.#isTerminable) {
+    if (isMainThread || timeoutMs === 0 || this.#isTerminable) {
       return this.#waitOn(epfd, timeoutMs, mask, visit)
     }
     return this.#waitTerminably(epfd, timeoutMs, mask, visit)
   }
 
+  #waitOn(epfd: number, timeoutMs: number, mask: bigint | undefined, visit: Visit<T>): number {
+    const deadline = timeoutMs > 0 ? performance.now() + timeoutMs : 0
+    for (let leftMs = timeoutMs; ; leftMs = left(timeoutMs, deadline)) {
+      const delivered = this.#turn(epfd, leftMs, mask, visit)
+      if (delivered > 0) return delivered
+      if (delivered === TIMED_OUT || leftMs === 0) return 0
+    }
+  }
+
+  /** As `#waitOn`, with Node's loop in the interest list: the worker may be told to end. */
   #waitTerminably(
     epfd: number,
     timeoutMs: number,
@@ -256,7 +269,14 @@ export class Epoll<T = unknown> {
     check(binding.host_attach(epfd), 'epoll_ctl', epfd)
     this.#isTerminable = true
     try {
-      return this.#waitOn(epfd, timeoutMs, mask, visit)
+      const deadline = timeoutMs > 0 ? performance.now() + timeoutMs : 0
+      // Each jump back is where V8 looks whether the worker has been terminated.
+      for (let leftMs = timeoutMs; ; leftMs = left(timeoutMs, deadline)) {
+        const turnMs = this.#isHostPending ? turnOf(leftMs) : leftMs
+        const delivered = this.#turn(epfd, turnMs, mask, visit)
+        if (delivered > 0) return delivered
+        if (leftMs === 0 || (delivered === TIMED_OUT && turnMs === leftMs)) return 0
+      }
     } finally {
       // Not reached when the worker is terminated: its end closes the epoll as a whole.
       this.#isTerminable = this.#isHostPending = false
@@ -264,25 +284,17 @@ export class Epoll<T = unknown> {
     }
   }
 
-  #waitOn(epfd: number, timeoutMs: number, mask: bigint | undefined, visit: Visit<T>): number {
+  /** One native wait. Returns how many of its events were delivered, or `TIMED_OUT` if it had none. */
+  #turn(epfd: number, timeoutMs: number, mask: bigint | undefined, visit: Visit<T>): number {
     const list = this.#list
-    const deadline = timeoutMs > 0 ? performance.now() + timeoutMs : 0
-    // Each jump back is where V8 looks whether the worker has been terminated.
-    for (let leftMs = timeoutMs; ; leftMs = left(timeoutMs, deadline)) {
-      const turnMs = this.#isHostPending ? turnOf(leftMs) : leftMs
-      list.settle()
-      this.#waits++
-      const count = poll(epfd, this.#out, turnMs, mask)
-      if (count < 0) fail(count, 'epoll_pwait', { fd: epfd })
-      if (count > 0) {
-        list.next = 0
-        list.count = count
-        const delivered = this.#deliver(visit)
-        if (delivered > 0) return delivered
-      }
-      // It goes on if all that came was stale, or was Node's loop asking for attention.
-      if (leftMs === 0 || (count === 0 && turnMs === leftMs)) return 0
-    }
+    list.settle()
+    this.#waits++
+    const count = poll(epfd, this.#out, timeoutMs, mask)
+    if (count < 0) fail(count, 'epoll_pwait', { fd: epfd })
+    if (count === 0) return TIMED_OUT
+    list.next = 0
+    list.count = count
+    return this.#deliver(visit)
   }
 
   /**

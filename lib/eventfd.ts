@@ -1,9 +1,11 @@
-import { binding, registers, wideRegisters } from './binding.js'
+import { binding } from './binding.js'
 import { EFD_CLOEXEC, EFD_NONBLOCK, EFD_SEMAPHORE } from './constants.js'
 import { EAGAIN, fail } from './errors.js'
 import { OwnedFd } from './fd.js'
 import { eventfd, eventfd_write, setCount } from './sys/eventfd.js'
 import { boolean, integer, invalidType, object, outOfRange } from './validate.js'
+
+const { registers, wideRegisters } = binding
 
 const native = { read: binding.read_u64, write: binding.write_u64 }
 const MAX = 2n ** 64n - 2n

@@ -8,8 +8,7 @@ export interface FdToken {
   readonly generation: number
 }
 
-/** The process's generations as signed words: equal words, equal generations. */
-export const { generations } = binding
+const { generations } = binding
 
 /** How many numbers have a generation: those below the kernel's default ceiling. */
 export const SLOTS = 2 ** 20

@@ -1,9 +1,11 @@
 import { constants } from 'node:os'
 import { binding } from './binding.js'
 import { ClosedError, check, fail } from './errors.js'
-import { generations, letGo } from './fd-table.js'
+import { letGo } from './fd-table.js'
 import * as sys from './sys/descriptors.js'
 import { integer, invalidType } from './validate.js'
+
+const { generations } = binding
 
 /** What is needed to clean up after an `Fd` without keeping it alive. */
 interface Remains {

@@ -1,10 +1,12 @@
-import { binding, registers } from './binding.js'
+import { binding } from './binding.js'
 import { check, UnsupportedError } from './errors.js'
 import { OwnedFd } from './fd.js'
 import { isAvailable } from './probe.js'
 import { type Signal, signalName, signalNumber } from './signals.js'
 import { pidfd_open, pidfd_send_signal } from './sys/signals.js'
 import { integer } from './validate.js'
+
+const { registers } = binding
 
 /** How a process ended: one of the two is `null`, as in Node's `'exit'` event. */
 export interface ProcessExit {

@@ -1,9 +1,12 @@
+import { binding } from './binding.js'
 import { EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD } from './constants.js'
 import { ClosedError, type StaleReason, StaleRegistrationError } from './errors.js'
 import { OwnedFd } from './fd.js'
-import { addHolder, fdTable, generationOf, generations, type Holder, SLOTS } from './fd-table.js'
+import { addHolder, fdTable, generationOf, type Holder, SLOTS } from './fd-table.js'
 import { control, failControl } from './sys/epoll.js'
 import { integer, invalidType, mask32 } from './validate.js'
+
+const { generations } = binding
 
 /** What can be watched: a descriptor number, or anything that has one (a `FileHandle`, an `Fd`). */
 export type Target = number | { readonly fd: number }

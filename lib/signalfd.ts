@@ -1,10 +1,12 @@
-import { binding, wideRegisters } from './binding.js'
+import { binding } from './binding.js'
 import { SFD_CLOEXEC, SFD_NONBLOCK } from './constants.js'
 import { check, UnsupportedError } from './errors.js'
 import { OwnedFd } from './fd.js'
 import { type Signal, signalName, signalNumbers, toMask } from './signals.js'
 import { type SignalInfo, signalfd, signalfd_read } from './sys/signals.js'
 import { outOfRange } from './validate.js'
+
+const { wideRegisters } = binding
 
 const ENOENT = -2
 

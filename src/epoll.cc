@@ -135,19 +135,22 @@ int32_t EpollPwait(State& state, int32_t epfd, int32_t seconds, int32_t nanoseco
   const int64_t deadline = blocks ? 0 : MonotonicNs() + left;
   for (;;) {
     int32_t rc;
+    bool is_cut = false;
     if (has_pwait2) {
       // The kernel's own 64-bit timespec, whatever the C library thinks time_t is.
       const int64_t timeout[2] = {left / kNsPerSecond, left % kNsPerSecond};
       rc = Syscall(441 /* SYS_epoll_pwait2, missing from older headers */, epfd, room.events,
                    room.capacity, blocks ? nullptr : timeout, sigmask, sizeof mask);
     } else {
-      const int64_t ms = (left + kNsPerMs - 1) / kNsPerMs;
-      rc = Syscall(SYS_epoll_pwait, epfd, room.events, room.capacity,
-                   blocks ? -1 : static_cast<int>(ms < INT_MAX ? ms : INT_MAX), sigmask,
-                   sizeof mask);
+      // 31 bits of milliseconds are 24 days: a longer wait takes several.
+      int64_t ms = blocks ? -1 : (left + kNsPerMs - 1) / kNsPerMs;
+      is_cut = ms > INT_MAX;
+      if (is_cut) ms = INT_MAX;
+      rc = Syscall(SYS_epoll_pwait, epfd, room.events, room.capacity, ms, sigmask, sizeof mask);
     }
     Pack(state, room.events, rc);
-    if (rc != -EINTR || has_mask) return rc;
+    const bool goes_on = rc == -EINTR ? !has_mask : rc == 0 && is_cut;
+    if (!goes_on) return rc;
     if (!blocks) {
       left = deadline - MonotonicNs();
       if (left < 0) left = 0;

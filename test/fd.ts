@@ -116,6 +116,24 @@ test('shared memory takes bytes', (t) => {
   t.equal(writing.write(shared, 2, 2), 2)
 })
 
+test('the end of a buffer of 4 GiB takes bytes', (t) => {
+  let buffer: Uint8Array
+  try {
+    buffer = new Uint8Array(2 ** 32) // address space only, until it is written to
+  } catch (error) {
+    return t.comment(`left out: ${error}`)
+  }
+  const [reading, writing] = pipe()
+  using _reading = reading
+  using _writing = writing
+  writing.write(Buffer.from('abcd'))
+  t.equal(reading.read(buffer, 2 ** 32 - 3), 3)
+  t.equal(Buffer.from(buffer.subarray(-3)).toString(), 'abc')
+  t.equal(writing.write(buffer, 2 ** 32 - 2, 1), 1)
+  t.equal(reading.read(buffer, 2 ** 31), 2, 'not a negative offset')
+  t.equal(Buffer.from(buffer.subarray(2 ** 31, 2 ** 31 + 2)).toString(), 'db')
+})
+
 test('would-block is null, the end of the file is 0', (t) => {
   const [reading, writing] = pipe()
   using _reading = reading

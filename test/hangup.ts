@@ -6,7 +6,7 @@ import { EPOLLERR, EPOLLET, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP, Epoll } fro
 import { untilBlocked } from './fixtures/blocked.js'
 import { test } from './fixtures/check.js'
 import { pipe } from './fixtures/descriptors.js'
-import { add, Descriptors, fill, read, wait, write } from './fixtures/kernel.js'
+import { Descriptors, fill, read, wait, write } from './fixtures/kernel.js'
 import { PATIENCE_MS } from './fixtures/poll.js'
 
 const ALL = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET
@@ -151,15 +151,4 @@ test('C237 the end of a full pipe wakes a child that waits to write', async (t) 
   await using child = await watchInChild(writing, EPOLLOUT)
   fds.close(reading)
   t.equal(await child.seen(), `1 ${EPOLLERR}`)
-})
-
-test('a hang-up is reported with a mask of 0', (t) => {
-  using fds = new Descriptors()
-  const [reading, writing] = fds.pipe()
-  const epfd = fds.epoll()
-  add(epfd, reading, 0)
-  write(writing, 'w')
-  t.same(wait(epfd), [])
-  fds.close(writing)
-  t.same(wait(epfd), [[EPOLLHUP, reading]])
 })

@@ -111,7 +111,9 @@ test('wait refuses bad arguments', (t) => {
   using epoll = new Epoll()
   using bell = ready()
   epoll.add(bell, EPOLLIN, undefined)
-  const visit = (): void => t.fail('visited')
+  const visit = (): void => {
+    t.fail('visited')
+  }
   const before = state(epoll)
   refuses(t, (...args: Parameters<Epoll['wait']>) => epoll.wait(...args), [
     ['timeoutMs', 'milliseconds', 0],

@@ -1,8 +1,10 @@
-import { binding, bytesOf, pinBuffer, registers } from '../binding.js'
+import { binding, bytesOf, pinBuffer } from '../binding.js'
 import { KCMP_EPOLL_TFD, O_CLOEXEC } from '../constants.js'
 import { check, EAGAIN, fail } from '../errors.js'
 import { letGo } from '../fd-table.js'
 import { int32, integer, invalidType, object } from '../validate.js'
+
+const { registers } = binding
 
 const native = { read: binding.read, write: binding.write }
 const F_GETFD = 1

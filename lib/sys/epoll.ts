@@ -1,9 +1,11 @@
-import { binding, pinEvents, registers, wideRegisters } from '../binding.js'
+import { binding, pinEvents } from '../binding.js'
 import { EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD } from '../constants.js'
 import { check, type ErrnoDetails, fail } from '../errors.js'
 import { isAvailable } from '../probe.js'
 import { type Signal, signalNumbers, toMask } from '../signals.js'
 import { int32, invalidType, mask32, milliseconds, nanoseconds } from '../validate.js'
+
+const { registers, wideRegisters } = binding
 
 const native = {
   ctl: binding.epoll_ctl,

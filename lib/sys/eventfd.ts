@@ -1,6 +1,8 @@
-import { binding, registers, wideRegisters } from '../binding.js'
+import { binding } from '../binding.js'
 import { check, EAGAIN, fail } from '../errors.js'
 import { int32, integer, invalidType, outOfRange } from '../validate.js'
+
+const { registers, wideRegisters } = binding
 
 const native = { read: binding.read_u64, write: binding.write_u64 }
 const MAX = 2n ** 64n - 1n

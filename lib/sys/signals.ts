@@ -1,4 +1,4 @@
-import { binding, wideRegisters } from '../binding.js'
+import { binding } from '../binding.js'
 import { check } from '../errors.js'
 import {
   fromMask,
@@ -10,6 +10,8 @@ import {
 } from '../signals.js'
 import { int32 } from '../validate.js'
 import { read } from './descriptors.js'
+
+const { wideRegisters } = binding
 
 /**
  * A signal as a signalfd reports it: the fields of `signalfd_siginfo` without their prefix. Which of

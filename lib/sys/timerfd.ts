@@ -1,6 +1,8 @@
-import { binding, registers, wideRegisters } from '../binding.js'
+import { binding } from '../binding.js'
 import { check, EAGAIN, fail } from '../errors.js'
 import { int32, nanoseconds } from '../validate.js'
+
+const { registers, wideRegisters } = binding
 
 const native = { read: binding.read_u64 }
 
