@@ -28,12 +28,10 @@ const cases = {
   level(n) {
     const epoll = new Epoll()
     const bell = new EventFd()
-    epoll.add(bell, EPOLLIN, () => {
-      handled += bell.read()
-    })
+    epoll.add(bell, EPOLLIN, bell)
     for (let i = 0; i < n; i++) {
       bell.write()
-      epoll.wait(-1, call)
+      epoll.wait(-1, take)
     }
     bell.close()
     epoll.close()
@@ -42,12 +40,10 @@ const cases = {
   edge(n) {
     const epoll = new Epoll()
     const bell = new EventFd()
-    epoll.add(bell, EPOLLIN | EPOLLET, (events) => {
-      handled += events
-    })
+    epoll.add(bell, EPOLLIN | EPOLLET, bell)
     for (let i = 0; i < n; i++) {
       bell.write()
-      epoll.wait(-1, call)
+      epoll.wait(-1, count)
     }
     bell.close()
     epoll.close()
@@ -65,6 +61,14 @@ const cases = {
     for (const bell of bells) bell.close()
     epoll.close()
   },
+}
+
+function take(registration) {
+  handled += registration.data.read()
+}
+
+function count(_registration, events) {
+  handled += events
 }
 
 function call(registration, events) {

@@ -2,6 +2,7 @@ import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import type { Binding } from '../types/binding.js'
 import { UnsupportedError } from './errors.js'
+import { invalidType, outOfRange } from './validate.js'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
@@ -55,18 +56,32 @@ function unsupported(): Binding {
 
 export const binding = load()
 
-// The getters themselves, not the property: a view may carry a `byteLength` of its own, and what
-// follows must not believe it.
-const typedArrayBytes = getter(Object.getPrototypeOf(Uint8Array.prototype))
-const dataViewBytes = getter(DataView.prototype)
+// The getters themselves, not the properties: a view may carry a `byteLength` of its own, or another
+// kind's prototype, and what follows must not believe it.
+const typedArray = Object.getPrototypeOf(Uint8Array.prototype)
+const typedArrayBytes = getter<number>(typedArray, 'byteLength')
+const typedArrayBuffer = getter<ArrayBuffer>(typedArray, 'buffer')
+const typedArrayKind = getter<string | undefined>(typedArray, Symbol.toStringTag)
+const dataViewBytes = getter<number>(DataView.prototype, 'byteLength')
+const dataViewBuffer = getter<ArrayBuffer>(DataView.prototype, 'buffer')
 
-function getter(prototype: object): (this: unknown) => number {
-  return Object.getOwnPropertyDescriptor(prototype, 'byteLength')!.get!
+function getter<T>(prototype: object, name: PropertyKey): (this: unknown) => T {
+  return Object.getOwnPropertyDescriptor(prototype, name)!.get!
 }
 
-/** How many bytes a view has, 0 once its memory was taken away. */
-export function bytesOf(view: NodeJS.ArrayBufferView): number {
-  return view instanceof DataView ? dataViewBytes.call(view) : typedArrayBytes.call(view)
+/** How many bytes a view has; a `TypeError` if its memory was taken away. */
+export function bytesOf(view: NodeJS.ArrayBufferView, name: string): number {
+  const isTypedArray = typedArrayKind.call(view) !== undefined
+  if (isTypedArray) {
+    const bytes = typedArrayBytes.call(view)
+    if (bytes > 0) return bytes
+  }
+  try {
+    new Uint8Array((isTypedArray ? typedArrayBuffer : dataViewBuffer).call(view))
+    return isTypedArray ? 0 : dataViewBytes.call(view)
+  } catch {
+    throw invalidType(name, 'a view of memory that is still attached', view)
+  }
 }
 
 // Asking a typed array for its memory costs more than a short system call, so the last one is
@@ -77,18 +92,19 @@ let pinnedEventsBytes = -1
 let pinnedBuffer: NodeJS.ArrayBufferView | undefined
 let pinnedBufferBytes = -1
 
-/** Makes `out` the place where waits write their events. */
+/** Makes `out` the place where waits write their events, of three words each. */
 export function pinEvents(out: Uint32Array): void {
-  const bytes = typedArrayBytes.call(out)
-  if (out === pinnedEvents && bytes === pinnedEventsBytes) return
+  if (out === pinnedEvents && typedArrayBytes.call(out) === pinnedEventsBytes) return
+  if (typedArrayKind.call(out) !== 'Uint32Array') throw invalidType('out', 'a Uint32Array', out)
+  const bytes = bytesOf(out, 'out')
+  if (bytes < 12) throw outOfRange('out', 'three words long, or more', out)
   binding.pin_events(out)
   pinnedEvents = out
   pinnedEventsBytes = bytes
 }
 
-/** Makes `view` the place where reads and writes find their bytes. */
-export function pinBuffer(view: NodeJS.ArrayBufferView): void {
-  const bytes = bytesOf(view)
+/** Makes a view of so many bytes the place where reads and writes find theirs. */
+export function pinBuffer(view: NodeJS.ArrayBufferView, bytes: number): void {
   if (view === pinnedBuffer && bytes === pinnedBufferBytes) return
   binding.pin_buffer(view)
   pinnedBuffer = view

@@ -1,4 +1,4 @@
-import { binding, pinBuffer } from './binding.js'
+import { binding, pinBuffer, pinEvents } from './binding.js'
 import { EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLLONESHOT } from './constants.js'
 import { check, fail } from './errors.js'
 import { OwnedFd } from './fd.js'
@@ -132,7 +132,7 @@ export class Epoll<T = unknown> {
 
   /** How many registrations are alive. */
   get size(): number {
-    return this.#list.size
+    return this.closed ? 0 : this.#list.size
   }
 
   /** Counters since it was made. */
@@ -187,7 +187,7 @@ export class Epoll<T = unknown> {
     made.forEach(({ fd, token, mask }, i) => {
       triples.set([mask, fd, token], 3 * i)
     })
-    pinBuffer(triples)
+    pinBuffer(triples, triples.byteLength)
     const { fd: epfd } = list.handle
     const added = check(binding.epoll_add_all(epfd, made.length), 'epoll_ctl')
     if (added < made.length) {
@@ -289,7 +289,8 @@ export class Epoll<T = unknown> {
     const list = this.#list
     list.settle()
     this.#waits++
-    const count = poll(epfd, this.#out, timeoutMs, mask)
+    pinEvents(this.#out)
+    const count = poll(epfd, timeoutMs, mask)
     if (count < 0) fail(count, 'epoll_pwait', { fd: epfd })
     if (count === 0) return TIMED_OUT
     list.next = 0

@@ -1,4 +1,5 @@
 import { constants } from 'node:os'
+import { fileURLToPath } from 'node:url'
 import { getSystemErrorMap } from 'node:util'
 
 /** The kernel's error names, as in `errno(3)`. */
@@ -131,18 +132,29 @@ export const EAGAIN: number = -constants.errno.EAGAIN
 
 /** Throws what a native call returned, if that is a failure: `-errno`. */
 export function check(rc: number, syscall: string, fd?: number): number {
-  if (rc < 0) fail(rc, syscall, { fd }, check)
+  if (rc < 0) fail(rc, syscall, { fd })
   return rc
 }
 
-/** Throws an {@link ErrnoError} whose stack begins at the function that called `below`. */
-export function fail(
-  errno: number,
-  syscall: string,
-  details?: ErrnoDetails,
-  below: (...args: never[]) => unknown = fail,
-): never {
-  const error = new ErrnoError(errno, syscall, details)
-  Error.captureStackTrace(error, below)
-  throw error
+/** Throws an {@link ErrnoError} whose stack begins at the program's call of genpoll. */
+export function fail(errno: number, syscall: string, details?: ErrnoDetails): never {
+  throw atCaller(new ErrnoError(errno, syscall, details))
+}
+
+// The modules of this package, as stacks name them: with source maps, or without.
+const OWN = ['dist/', 'lib/'].flatMap((folder) => {
+  const url = new URL(`../${folder}`, import.meta.url)
+  return [url.href, fileURLToPath(url)]
+})
+
+/** Takes our own frames off the top of a stack. */
+export function atCaller<E extends Error>(error: E): E {
+  const lines = error.stack?.split('\n') ?? []
+  const top = lines.findIndex((line) => line.startsWith('    at '))
+  let end = top
+  while (OWN.some((folder) => lines[end]?.includes(folder))) end++
+  // All of them ours: that is the command, which reports for itself.
+  if (top >= 0 && end < lines.length) lines.splice(top, end - top)
+  error.stack = lines.join('\n')
+  return error
 }

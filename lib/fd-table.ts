@@ -1,5 +1,5 @@
 import { binding } from './binding.js'
-import { integer } from './validate.js'
+import { integer, object } from './validate.js'
 
 /** A descriptor number together with what it meant when the token was made. */
 export interface FdToken {
@@ -41,7 +41,9 @@ export const fdTable = {
 
   /** Whether the number still means what it did when the token was made, as far as genpoll knows. */
   isCurrent(token: FdToken): boolean {
-    return generations[slot(token.fd)] === (token.generation | 0) && token.generation !== 0
+    const { fd, generation } = object(token, 'token')
+    integer(generation, 'token.generation', 1, 0xffffffff)
+    return generations[slot(fd)] === (generation | 0)
   },
 
   /**
@@ -59,8 +61,8 @@ function slot(fd: number): number {
 
 /** The generation of a slot, which is made known if it was never seen. As a signed word. */
 export function generationOf(fd: number): number {
-  const generation = generations[fd]!
-  if (generation !== 0) return generation
+  const generation = generations[fd]
+  if (generation) return generation
   binding.fd_retire(fd)
   return generations[fd]!
 }

@@ -1,6 +1,6 @@
 import { binding } from './binding.js'
 import { EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD } from './constants.js'
-import { ClosedError, type StaleReason, StaleRegistrationError } from './errors.js'
+import { atCaller, ClosedError, type StaleReason, StaleRegistrationError } from './errors.js'
 import { OwnedFd } from './fd.js'
 import { addHolder, fdTable, generationOf, type Holder, SLOTS } from './fd-table.js'
 import { control, failControl } from './sys/epoll.js'
@@ -201,32 +201,27 @@ export class InterestList<T> implements Holder {
   }
 
   remove(registration: Registration<T>): boolean {
-    const status = registration.currentStatus
-    if (status >= CLOSED) {
-      if (registration.status < CLOSED && !this.handle.closed) this.#bury(registration, status)
-      return false
-    }
-    const { fd } = registration
+    if (registration.status >= CLOSED || this.handle.closed) return false
+    const { fd, currentStatus } = registration
+    // Even if the table calls it stale: a number that was retired may still name the same file.
     const rc = control(this.handle.fd, EPOLL_CTL_DEL, fd, 0, 0, 0)
     if (rc === ENOENT || rc === EBADF) {
       this.#bury(registration, rc === EBADF ? CLOSED : REPLACED)
       return false
     }
     if (rc < 0) failControl(rc, EPOLL_CTL_DEL, fd)
-    this.#bury(registration, REMOVED)
+    this.#bury(registration, currentStatus >= CLOSED ? CLOSED : REMOVED)
     return true
   }
 
   letGo(fd: number): number {
     const registration = this.registrations[fd]
     if (registration === undefined || this.handle.closed) return 0
-    if (registration.currentStatus >= CLOSED) {
-      this.#bury(registration, CLOSED)
-      return 0
-    }
+    const isCurrent = registration.currentStatus < CLOSED
     const rc = control(this.handle.fd, EPOLL_CTL_DEL, fd, 0, 0, 0)
-    this.#bury(registration, rc === ENOENT ? REPLACED : CLOSED)
-    return rc
+    this.#bury(registration, isCurrent && rc === ENOENT ? REPLACED : CLOSED)
+    // Of a number that was retired, the kernel's no is no news.
+    return isCurrent ? rc : 0
   }
 
   /** Ends the life of a registration that is still in the list. */
@@ -240,13 +235,8 @@ export class InterestList<T> implements Holder {
     const status = registration.currentStatus
     if (status < CLOSED) return
     const { fd, generation } = registration
-    const error = new StaleRegistrationError(REASONS[status]!, {
-      fd,
-      generation,
-      op: 'EPOLL_CTL_MOD',
-    })
-    Error.captureStackTrace(error, Registration.prototype.modify)
-    throw error
+    const details = { fd, generation, op: 'EPOLL_CTL_MOD' }
+    throw atCaller(new StaleRegistrationError(REASONS[status]!, details))
   }
 
   /**

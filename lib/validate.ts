@@ -23,7 +23,17 @@ export function withCode<E extends Error>(error: E, code: string): E {
 }
 
 function show(value: unknown): string {
-  return inspect(value, { depth: 0, maxArrayLength: 3, maxStringLength: 60, breakLength: Infinity })
+  try {
+    return inspect(value, {
+      depth: 0,
+      maxArrayLength: 3,
+      maxStringLength: 60,
+      breakLength: Infinity,
+    })
+  } catch {
+    // A view whose memory was taken away, an object whose getters throw.
+    return Object.prototype.toString.call(value)
+  }
 }
 
 /** An integer of 32 bits with sign: descriptors, flags, operations of `sys`. */

@@ -3,7 +3,7 @@
 // yet.
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -68,12 +68,12 @@ function buildAddon() {
 }
 
 function compile() {
-  if (!isStale(join('dist', 'index.js'), 'lib', 'types', 'tsconfig.json')) return
+  const inputs = ['lib', 'types', 'tsconfig.json', 'rollup.config.mjs']
+  if (!isStale(join('dist', 'index.js'), ...inputs)) return
 
   console.error('Compiling lib/ to dist/…')
-  rmSync(join(root, 'dist'), { recursive: true, force: true })
-  const tsc = join('node_modules', 'typescript', 'bin', 'tsc')
-  run('tsc', 'The messages above say where.', process.execPath, [tsc])
+  const build = join('scripts', 'build.mjs')
+  run('npm run build', 'The messages above say where.', process.execPath, [build])
 }
 
 installTools()

@@ -71,15 +71,15 @@ function select(buffer: NodeJS.ArrayBufferView, offset: number, length: number |
   if (!ArrayBuffer.isView(buffer)) {
     throw invalidType('buffer', 'a Buffer, TypedArray or DataView', buffer)
   }
-  const size = bytesOf(buffer)
+  const size = bytesOf(buffer, 'buffer')
   integer(offset, 'offset', 0, size)
   const count = length === undefined ? size - offset : integer(length, 'length', 0, size - offset)
   const bounded = Math.min(count, MAX_LENGTH)
   if (offset > MAX_OFFSET - bounded) {
-    pinBuffer(new Uint8Array(buffer.buffer, buffer.byteOffset + offset, bounded))
+    pinBuffer(new Uint8Array(buffer.buffer, buffer.byteOffset + offset, bounded), bounded)
     registers[1] = 0
   } else {
-    pinBuffer(buffer)
+    pinBuffer(buffer, size)
     registers[1] = offset
   }
   registers[2] = bounded

@@ -3,7 +3,7 @@ import { EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD } from '../constants.js'
 import { check, type ErrnoDetails, fail } from '../errors.js'
 import { isAvailable } from '../probe.js'
 import { type Signal, signalNumbers, toMask } from '../signals.js'
-import { int32, invalidType, mask32, milliseconds, nanoseconds } from '../validate.js'
+import { int32, mask32, milliseconds, nanoseconds } from '../validate.js'
 
 const { registers, wideRegisters } = binding
 
@@ -82,8 +82,7 @@ export function control(
 export function failControl(errno: number, op: number, fd: number, details?: ErrnoDetails): never {
   // The one error of epoll_ctl that its name doesn't tell.
   const hint = errno === -1 ? { hint: 'a file of this kind can’t be polled' } : undefined
-  const about = { op: OPERATIONS[op] ?? `op ${op}`, fd, ...hint, ...details }
-  return fail(errno, 'epoll_ctl', about, failControl)
+  return fail(errno, 'epoll_ctl', { op: OPERATIONS[op] ?? `op ${op}`, fd, ...hint, ...details })
 }
 
 /**
@@ -105,10 +104,10 @@ export function epoll_pwait(
   sigmask?: Iterable<Signal>,
 ): number {
   int32(epfd, 'epfd')
-  triples(out)
   milliseconds(timeoutMs, 'timeoutMs', Number.NEGATIVE_INFINITY)
   const mask = sigmask === undefined ? undefined : toMask(signalNumbers(sigmask, 'sigmask'))
-  const rc = poll(epfd, out, timeoutMs, mask)
+  pinEvents(out)
+  const rc = poll(epfd, timeoutMs, mask)
   if (rc < 0) fail(rc, 'epoll_pwait', { fd: epfd })
   return rc
 }
@@ -126,15 +125,14 @@ export function epoll_pwait2(
   sigmask?: Iterable<Signal>,
 ): number {
   int32(epfd, 'epfd')
-  triples(out)
   nanoseconds(timeoutNs, 'timeoutNs', -1n)
   const mask = sigmask === undefined ? undefined : toMask(signalNumbers(sigmask, 'sigmask'))
+  pinEvents(out)
   const blocks = timeoutNs < 0n
   // 2^31 seconds, which is as much as the boundary takes, are 68 years.
   const seconds = timeoutNs / 1_000_000_000n
   const rc = pollFor(
     epfd,
-    out,
     blocks ? -1 : Number(seconds < 0x7fffffffn ? seconds : 0x7fffffffn),
     blocks ? 0 : Number(timeoutNs % 1_000_000_000n),
     mask,
@@ -143,22 +141,13 @@ export function epoll_pwait2(
   return rc
 }
 
-function triples(out: Uint32Array): void {
-  if (!ArrayBuffer.isView(out) || !(out instanceof Uint32Array)) {
-    throw invalidType('out', 'a Uint32Array', out)
-  }
-}
-
-/** `epoll_pwait` on checked arguments: the number of events or -errno. */
-export function poll(
-  epfd: number,
-  out: Uint32Array,
-  timeoutMs: number,
-  mask: bigint | undefined,
-): number {
+/**
+ * `epoll_pwait` on checked arguments, into the array that was pinned last: the number of events or
+ * -errno.
+ */
+export function poll(epfd: number, timeoutMs: number, mask: bigint | undefined): number {
   const whole = timeoutMs | 0
-  if (whole !== timeoutMs || mask !== undefined) return pollExactly(epfd, out, timeoutMs, mask)
-  pinEvents(out)
+  if (whole !== timeoutMs || mask !== undefined) return pollExactly(epfd, timeoutMs, mask)
   registers[0] = epfd
   registers[1] = whole
   native.wait()
@@ -166,29 +155,15 @@ export function poll(
 }
 
 /** The rest of `poll`, kept apart so that what nearly every wait needs stays small. */
-function pollExactly(
-  epfd: number,
-  out: Uint32Array,
-  timeoutMs: number,
-  mask: bigint | undefined,
-): number {
-  if (timeoutMs < 0) return pollFor(epfd, out, -1, 0, mask)
+function pollExactly(epfd: number, timeoutMs: number, mask: bigint | undefined): number {
+  if (timeoutMs < 0) return pollFor(epfd, -1, 0, mask)
   const seconds = Math.floor(timeoutMs / 1000)
   const rest = Math.ceil((timeoutMs - seconds * 1000) * 1e6)
-  return rest === 1e9
-    ? pollFor(epfd, out, seconds + 1, 0, mask)
-    : pollFor(epfd, out, seconds, rest, mask)
+  return rest === 1e9 ? pollFor(epfd, seconds + 1, 0, mask) : pollFor(epfd, seconds, rest, mask)
 }
 
-function pollFor(
-  epfd: number,
-  out: Uint32Array,
-  seconds: number,
-  rest: number,
-  mask: bigint | undefined,
-): number {
+function pollFor(epfd: number, seconds: number, rest: number, mask: bigint | undefined): number {
   const usesPwait2 = rest % 1e6 !== 0 && isAvailable('epoll_pwait2')
-  pinEvents(out)
   registers[0] = epfd
   registers[1] = seconds
   registers[2] = rest
