@@ -149,7 +149,7 @@ const OWN = ['dist/', 'lib/'].flatMap((folder) => {
 
 /** Takes our own frames off the top of a stack. */
 export function atCaller<E extends Error>(error: E): E {
-  const lines = error.stack?.split('\n') ?? []
+  const lines = String(error.stack).split('\n')
   const top = lines.findIndex((line) => line.startsWith('    at '))
   let end = top
   while (OWN.some((folder) => lines[end]?.includes(folder))) end++

@@ -42,8 +42,8 @@ export const fdTable = {
   /** Whether the number still means what it did when the token was made, as far as genpoll knows. */
   isCurrent(token: FdToken): boolean {
     const { fd, generation } = object(token, 'token')
-    integer(generation, 'token.generation', 1, 0xffffffff)
-    return generations[slot(fd)] === (generation | 0)
+    integer(generation, 'token.generation', 0, 0xffffffff)
+    return generation !== 0 && generations[slot(fd)] === (generation | 0)
   },
 
   /**

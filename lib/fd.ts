@@ -51,8 +51,12 @@ export abstract class OwnedFd {
   protected constructor(fd: number, isNew: boolean, kind = new.target.name, undo?: () => void) {
     const rc = binding.fd_own(fd)
     if (rc < 0) {
-      if (isNew) binding.close(fd)
-      undo?.()
+      /* c8 ignore start: a new descriptor without a slot takes a limit of more than a million. */
+      if (isNew) {
+        binding.close(fd)
+        undo?.()
+      }
+      /* c8 ignore stop */
       fail(rc, 'adopt', { fd })
     }
     this.#fd = fd

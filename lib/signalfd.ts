@@ -81,9 +81,11 @@ export class SignalFd extends OwnedFd {
 function openBlocked(signals: number[], mask: bigint): number {
   wideRegisters[0] = mask
   const rc = binding.signals_block()
+  /* c8 ignore start: takes a machine without /proc. */
   if (rc === ENOENT) {
     throw new UnsupportedError('SignalFd needs /proc, to find the threads of the process')
   }
+  /* c8 ignore stop */
   check(rc, 'sigprocmask')
   try {
     return signalfd(-1, signals, SFD_CLOEXEC | SFD_NONBLOCK)

@@ -16,7 +16,10 @@ const tested = readdirSync(`${root}test`)
   .filter((name) => name.endsWith('.ts'))
   .flatMap((name) =>
     [...read(`test/${name}`).matchAll(/\btest\(\s*(['"`])((?:C\d{3} )+)/g)].flatMap(([, , ids]) =>
-      ids!.trim().split(' ').map((id) => `${id} test/${name}`),
+      ids!
+        .trim()
+        .split(' ')
+        .map((id) => `${id} test/${name}`),
     ),
   )
 
@@ -38,6 +41,8 @@ test('each case that the table calls tested has its test there', (t) => {
 
 test('each test that is named after a case is in the table', (t) => {
   const untold = tested.filter((name) => !rows.some(({ id, file }) => `${id} ${file}` === name))
-  const elsewhere = untold.filter((name) => !rows.some(({ id, file }) => file !== '–' && name.startsWith(id)))
+  const elsewhere = untold.filter(
+    (name) => !rows.some(({ id, file }) => file !== '–' && name.startsWith(id)),
+  )
   t.same(elsewhere, [])
 })

@@ -133,7 +133,7 @@ test('C050 a wait needs an epoll and room for an event', (t) => {
   using fds = new Descriptors()
   const [reading] = fds.pipe()
   t.throws(() => wait(reading), errno('EINVAL', 'epoll_pwait'))
-  t.throws(() => wait(fds.epoll(), 0, 0), errno('EINVAL', 'epoll_pwait'))
+  t.throws(() => wait(fds.epoll(), 0, 0), { code: 'ERR_OUT_OF_RANGE' })
 })
 
 test('C050 C052 C068 C069 C070 an epoll has nothing to do with itself', (t) => {
@@ -188,12 +188,13 @@ const WATCHES = '/proc/sys/fs/epoll/max_user_watches'
 const LOWERED = 100_000
 
 function cantLower(): string | false {
+  if (process.getuid!() !== 0) return 'needs root, to become a user of its own'
   if (Number(readFileSync(WATCHES)) <= LOWERED) return false
   try {
     accessSync(WATCHES, constants.W_OK)
     return false
   } catch {
-    return `needs root: ${WATCHES} has to be lowered`
+    return `${WATCHES} has to be lowered, and is read-only here`
   }
 }
 
@@ -206,7 +207,9 @@ test(
     let output: string
     try {
       if (Number(before) > limit) writeFileSync(WATCHES, String(limit))
-      output = execFileSync(process.execPath, [child, String(limit)], { encoding: 'utf8' })
+      // Without the runner's environment: as another user it couldn't write the coverage.
+      const command = ['-i', process.execPath, child, String(limit)]
+      output = execFileSync('env', command, { encoding: 'utf8' })
     } finally {
       if (Number(before) > limit) writeFileSync(WATCHES, before)
     }

@@ -131,3 +131,9 @@ test('C126 a listener with no connection waits', async (t) => {
     t.ok(elapsedNs >= 100 * NS_PER_MS)
   }
 })
+
+test('a fraction that rounds up to the next second is one', (t) => {
+  using fds = new Descriptors()
+  const epfd = fds.epoll([fds.eventfd(1), EPOLLIN])
+  t.equal(sys.epoll_pwait(epfd, out, 999.999_999_9), 1)
+})

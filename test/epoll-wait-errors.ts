@@ -1,4 +1,3 @@
-import { isErrno } from 'genpoll'
 import * as sys from 'genpoll/sys'
 import { test } from './fixtures/check.js'
 import { Descriptors, wait } from './fixtures/kernel.js'
@@ -27,8 +26,7 @@ for (const [syscall, wait] of waits) {
     using fds = new Descriptors()
     const epfd = fds.epoll()
     for (const words of [0, 1, 2]) {
-      const expected = { code: 'EINVAL', errno: -22, syscall, fd: epfd }
-      t.throws(() => wait(epfd, new Uint32Array(words)), expected)
+      t.throws(() => wait(epfd, new Uint32Array(words)), { code: 'ERR_OUT_OF_RANGE' })
     }
     t.equal(wait(epfd, new Uint32Array(3)), 0)
   })
@@ -38,13 +36,6 @@ for (const [syscall, wait] of waits) {
     const epfd = fds.epoll()
     fds.close(epfd)
     t.throws(() => wait(epfd, new Uint32Array(3)), { code: 'EBADF', errno: -9, syscall })
-    try {
-      wait(epfd, new Uint32Array(0))
-      t.fail('two errors at once')
-    } catch (error) {
-      // Older kernels look at the room first.
-      t.ok(isErrno(error, 'EBADF', 'EINVAL'))
-    }
   })
 }
 

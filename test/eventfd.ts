@@ -1,3 +1,4 @@
+import { closeSync } from 'node:fs'
 import { EFD_SEMAPHORE, EPOLLIN, EPOLLOUT, EventFd, FD_CLOEXEC, O_NONBLOCK, O_RDWR } from 'genpoll'
 import * as sys from 'genpoll/sys'
 import { test } from './fixtures/check.js'
@@ -127,4 +128,13 @@ test('once closed it can’t be used', (t) => {
   t.throws(() => counter.read(), closed)
   t.throws(() => counter.readBig(), closed)
   counter.close()
+})
+
+test('what was closed without genpoll can be neither read nor written', (t) => {
+  const counter = new EventFd()
+  closeSync(counter.fd)
+  t.throws(() => counter.read(), { code: 'EBADF', syscall: 'read' })
+  t.throws(() => counter.write(), { code: 'EBADF', syscall: 'write' })
+  t.throws(() => counter.close(), { code: 'EBADF', syscall: 'close' })
+  t.equal(counter.closed, true)
 })

@@ -279,3 +279,13 @@ test('StaleRegistrationError is an ErrnoError', (t) => {
   registration.remove()
   t.throws(() => registration.modify(EPOLLIN), StaleRegistrationError)
 })
+
+test('remove says so when the epoll itself was replaced without genpoll', (t) => {
+  using bell = new EventFd()
+  const epoll = new Epoll()
+  const registration = epoll.add(bell, EPOLLIN, undefined)
+  closeSync(epoll.fd)
+  t.equal(openSync('/dev/null', 'r'), epoll.fd, 'a file that is no epoll has its number')
+  t.throws(() => registration.remove(), { code: 'EINVAL', syscall: 'epoll_ctl' })
+  sys.close(epoll.fd)
+})

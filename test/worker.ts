@@ -103,3 +103,11 @@ test('a worker watches and wakes the main thread’s descriptors by number', asy
   )
   await once(worker, 'exit')
 })
+
+test('waits in a worker return what is ready, or nothing in time', async (t) => {
+  const worker = new Worker(new URL('./fixtures/children/waits.mjs', import.meta.url))
+  const ended = once(worker, 'exit')
+  const [delivered] = await once(worker, 'message')
+  t.strictSame(delivered, { 'ready at once': 1, 'a look': 0, 'a while': 0 })
+  t.strictSame(await ended, [0])
+})
