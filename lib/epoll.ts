@@ -250,11 +250,13 @@ export class Epoll<T = unknown> {
 
   #waitOn(epfd: number, timeoutMs: number, mask: bigint | undefined, visit: Visit<T>): number {
     const deadline = timeoutMs > 0 ? performance.now() + timeoutMs : 0
-    for (let leftMs = timeoutMs; ; leftMs = left(timeoutMs, deadline)) {
-      const delivered = this.#turn(epfd, leftMs, mask, visit)
-      if (delivered > 0) return delivered
-      if (delivered === TIMED_OUT || leftMs === 0) return 0
+    let leftMs = timeoutMs
+    let delivered = this.#turn(epfd, leftMs, mask, visit)
+    while (delivered === 0 && leftMs !== 0) {
+      leftMs = left(timeoutMs, deadline)
+      delivered = this.#turn(epfd, leftMs, mask, visit)
     }
+    return Math.max(0, delivered)
   }
 
   /** As `#waitOn`, with Node's loop in the interest list: the worker may be told to end. */
@@ -270,13 +272,16 @@ export class Epoll<T = unknown> {
     this.#isTerminable = true
     try {
       const deadline = timeoutMs > 0 ? performance.now() + timeoutMs : 0
+      let leftMs = timeoutMs
+      let turnMs = timeoutMs
+      let delivered = this.#turn(epfd, turnMs, mask, visit)
       // Each jump back is where V8 looks whether the worker has been terminated.
-      for (let leftMs = timeoutMs; ; leftMs = left(timeoutMs, deadline)) {
-        const turnMs = this.#isHostPending ? turnOf(leftMs) : leftMs
-        const delivered = this.#turn(epfd, turnMs, mask, visit)
-        if (delivered > 0) return delivered
-        if (leftMs === 0 || (delivered === TIMED_OUT && turnMs === leftMs)) return 0
+      while (delivered === TIMED_OUT ? turnMs !== leftMs : delivered === 0 && leftMs !== 0) {
+        leftMs = left(timeoutMs, deadline)
+        turnMs = this.#isHostPending ? turnOf(leftMs) : leftMs
+        delivered = this.#turn(epfd, turnMs, mask, visit)
       }
+      return Math.max(0, delivered)
     } finally {
       // Not reached when the worker is terminated: its end closes the epoll as a whole.
       this.#isTerminable = this.#isHostPending = false

@@ -7,7 +7,7 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const readme = readFileSync(`${root}README.md`, 'utf8')
 
 test('the first example of the README is complete by line 30 and does what it says', (t) => {
-  const [, code] = /^```js\n([^]*?)^```$/m.exec(readme)!
+  const [, code] = /^```js\n([\s\S]*?)^```$/m.exec(readme)!
   const end = readme.slice(0, readme.indexOf(code!) + code!.length).split('\n').length
   t.ok(end <= 30, `ends in line ${end}`)
 
