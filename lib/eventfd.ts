@@ -1,13 +1,12 @@
 import { binding } from './binding.js'
 import { EFD_CLOEXEC, EFD_NONBLOCK, EFD_SEMAPHORE } from './constants.js'
-import { EAGAIN, fail } from './errors.js'
 import { OwnedFd } from './fd.js'
 import { eventfd, eventfd_write, setCount } from './sys/eventfd.js'
+import { readWord, writeWord } from './sys/word.js'
 import { boolean, integer, invalidType, object, outOfRange } from './validate.js'
 
 const { registers, wideRegisters } = binding
 
-const native = { read: binding.read_u64, write: binding.write_u64 }
 const MAX = 2n ** 64n - 2n
 
 export interface EventFdOptions {
@@ -47,12 +46,7 @@ export class EventFd extends OwnedFd {
   write(n: number | bigint = 1): boolean {
     const { fd } = this
     setCount(n, 'n')
-    registers[0] = fd
-    native.write()
-    const rc = registers[0]!
-    if (rc >= 0) return true
-    if (rc === EAGAIN) return false
-    return fail(rc, 'write', { fd })
+    return writeWord(fd)
   }
 
   /**
@@ -62,28 +56,19 @@ export class EventFd extends OwnedFd {
    * @throws {RangeError} if the count passes `Number.MAX_SAFE_INTEGER`; it stays for `readBig()`.
    */
   read(): number | null {
-    if (!this.#take()) return null
+    const { fd } = this
+    if (!readWord(fd)) return null
     const high = registers[9]!
     if (high === 0) return registers[8]! >>> 0
     const count = wideRegisters[0]!
     if (count <= Number.MAX_SAFE_INTEGER) return Number(count)
-    eventfd_write(this.fd, count)
+    eventfd_write(fd, count)
     throw outOfRange('count', '<= Number.MAX_SAFE_INTEGER; use readBig()', count)
   }
 
   /** As `read()`, for counts of any size. */
   readBig(): bigint | null {
-    return this.#take() ? wideRegisters[0]! : null
-  }
-
-  #take(): boolean {
-    const { fd } = this
-    registers[0] = fd
-    native.read()
-    const rc = registers[0]!
-    if (rc >= 0) return true
-    if (rc === EAGAIN) return false
-    return fail(rc, 'read', { fd })
+    return readWord(this.fd) ? wideRegisters[0]! : null
   }
 }
 

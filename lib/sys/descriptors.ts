@@ -35,10 +35,7 @@ export function read(
   select(buffer, offset, length)
   registers[0] = int32(fd, 'fd')
   native.read()
-  const rc = registers[0]!
-  if (rc >= 0) return rc
-  if (rc === EAGAIN) return null
-  return fail(rc, 'read', { fd })
+  return count(registers[0]!, 'read', fd)
 }
 
 /**
@@ -60,10 +57,13 @@ export function write(
   select(buffer, offset, length)
   registers[0] = int32(fd, 'fd')
   native.write()
-  const rc = registers[0]!
+  return count(registers[0]!, 'write', fd)
+}
+
+function count(rc: number, syscall: string, fd: number): number | null {
   if (rc >= 0) return rc
   if (rc === EAGAIN) return null
-  return fail(rc, 'write', { fd })
+  return fail(rc, syscall, { fd })
 }
 
 /** Checks a part of a buffer and puts it where the native calls look: registers 1 and 2. */

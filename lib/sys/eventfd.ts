@@ -1,10 +1,10 @@
 import { binding } from '../binding.js'
-import { check, EAGAIN, fail } from '../errors.js'
+import { check } from '../errors.js'
 import { int32, integer, invalidType, outOfRange } from '../validate.js'
+import { readWord, writeWord } from './word.js'
 
 const { registers, wideRegisters } = binding
 
-const native = { read: binding.read_u64, write: binding.write_u64 }
 const MAX = 2n ** 64n - 1n
 
 /**
@@ -27,12 +27,7 @@ export function eventfd(initval: number, flags: number): number {
  * @throws {ErrnoError} `EBADF`, `EINVAL` (not an eventfd).
  */
 export function eventfd_read(fd: number): bigint | null {
-  registers[0] = int32(fd, 'fd')
-  native.read()
-  const rc = registers[0]!
-  if (rc >= 0) return wideRegisters[0]!
-  if (rc === EAGAIN) return null
-  return fail(rc, 'read', { fd })
+  return readWord(int32(fd, 'fd')) ? wideRegisters[0]! : null
 }
 
 /**
@@ -45,12 +40,7 @@ export function eventfd_read(fd: number): bigint | null {
 export function eventfd_write(fd: number, value: number | bigint): boolean {
   int32(fd, 'fd')
   setCount(value, 'value')
-  registers[0] = fd
-  native.write()
-  const rc = registers[0]!
-  if (rc >= 0) return true
-  if (rc === EAGAIN) return false
-  return fail(rc, 'write', { fd })
+  return writeWord(fd)
 }
 
 /** Puts a count into wide register 0. */

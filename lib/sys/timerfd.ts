@@ -1,10 +1,9 @@
 import { binding } from '../binding.js'
-import { check, EAGAIN, fail } from '../errors.js'
+import { check } from '../errors.js'
 import { int32, nanoseconds } from '../validate.js'
+import { readWord } from './word.js'
 
-const { registers, wideRegisters } = binding
-
-const native = { read: binding.read_u64 }
+const { wideRegisters } = binding
 
 /** A timer's setting, in nanoseconds. */
 export interface TimerSetting {
@@ -72,10 +71,5 @@ function setting(): TimerSetting {
  *   `EINVAL`.
  */
 export function timerfd_read(fd: number): bigint | null {
-  registers[0] = int32(fd, 'fd')
-  native.read()
-  const rc = registers[0]!
-  if (rc >= 0) return wideRegisters[0]!
-  if (rc === EAGAIN) return null
-  return fail(rc, 'read', { fd })
+  return readWord(int32(fd, 'fd')) ? wideRegisters[0]! : null
 }
