@@ -159,8 +159,9 @@ export class InterestList<T> implements Holder {
     if (former !== undefined && (rc === 0 || (rc === EEXIST && former.token !== token))) {
       // The number has been here before. Either the kernel has dropped the former entry with its
       // file, or that file is back under a number which was given a new generation.
-      this.#bury(former, former.token === token ? REPLACED : CLOSED)
-      if (rc === 0 && former.token === token) {
+      const isRecycled = rc === 0 && former.token === token
+      this.#bury(former, isRecycled ? REPLACED : CLOSED)
+      if (isRecycled) {
         // Closed and recycled without genpoll: the token has to change, or the former registration's
         // last events would pass for the new one's.
         fdTable.retire(fd)
@@ -170,7 +171,7 @@ export class InterestList<T> implements Holder {
           throw new ClosedError(target.constructor.name)
         }
       }
-      rc = control(epfd, EPOLL_CTL_MOD, fd, mask, fd, token)
+      if (isRecycled || rc === EEXIST) rc = control(epfd, EPOLL_CTL_MOD, fd, mask, fd, token)
     }
     if (rc < 0) failControl(rc, EPOLL_CTL_ADD, fd)
     return this.keep(new Registration(this, target, fd, token, mask, data))

@@ -64,8 +64,7 @@ test(
   'colours are for terminals, unless NO_COLOR is set',
   async (t) => {
     const env: NodeJS.ProcessEnv = { ...process.env, TERM: 'xterm' }
-    delete env.NO_COLOR
-    delete env.FORCE_COLOR
+    for (const name of ['NO_COLOR', 'FORCE_COLOR', 'CI']) delete env[name]
     const command = ['-qec', `${process.execPath} ${MAIN} demo`, '/dev/null']
     const coloured = await run('script', command, { env })
     t.equal(coloured.status, 0)
