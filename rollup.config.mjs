@@ -26,11 +26,7 @@ export default {
   output: {
     dir: 'dist',
     sourcemap: true,
-    // The errors are apart, so that the command can say something without the addon.
-    manualChunks: (id) => {
-      if (isOfCommand(id) || basename(id) === 'index.js') return undefined
-      return basename(id) === 'errors.js' ? 'errors' : 'core'
-    },
+    manualChunks: (id) => (isOfCommand(id) || basename(id) === 'index.js' ? undefined : 'core'),
     chunkFileNames: ({ moduleIds }) =>
       isOfCommand(moduleIds.at(-1)) ? 'cli/[name].js' : '[name].js',
   },

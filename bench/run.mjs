@@ -9,7 +9,8 @@ import { parseArgs } from 'node:util'
 
 const { values } = parseArgs({ options: { quick: { type: 'boolean', default: false } } })
 const here = (path) => fileURLToPath(new URL(path, import.meta.url))
-const ROUNDS = values.quick ? 7 : 31
+const ROUNDS = values.quick ? 9 : 45
+const TURNS_PER_PROCESS = values.quick ? 3 : 9
 const TURN_NS = values.quick ? 5e7 : 1.2e8
 
 const FIGURES = [
@@ -61,17 +62,25 @@ function progress(text) {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`)
 }
 
-async function compare({ work, ours, twin, goal }, library, c) {
-  await library.run(ours, 200_000) // compiled and warm
-  const perTurn = Math.ceil(TURN_NS / (await c.run(twin, 100_000)) / 256) * 256
+async function compare({ work, ours, twin, goal }) {
   const pairs = []
-  for (let round = 0; round < ROUNDS; round++) {
-    progress(`${work}: ${round + 1} of ${ROUNDS}`)
-    // The order alternates, so that a drift of the machine favours neither.
-    const first = round % 2 === 0
-    const a = first ? await c.run(twin, perTurn) : await library.run(ours, perTurn)
-    const b = first ? await library.run(ours, perTurn) : await c.run(twin, perTurn)
-    pairs.push(first ? { c: a, ours: b } : { c: b, ours: a })
+  for (let round = 0; round < ROUNDS; ) {
+    // Anew every few turns: how V8 and the memory come out differs from process to process.
+    const c = start(TWIN, [])
+    const library = start(process.execPath, [here('loop.mjs')])
+    await library.run(ours, 300_000) // compiled and warm
+    const perTurn = Math.ceil(TURN_NS / (await c.run(twin, 100_000)) / 256) * 256
+    for (const end = Math.min(round + TURNS_PER_PROCESS, ROUNDS); round < end; round++) {
+      progress(`${work}: ${round + 1} of ${ROUNDS}`)
+      // The order alternates, so that a drift of the machine favours neither.
+      const turns = [() => c.run(twin, perTurn), () => library.run(ours, perTurn)]
+      const isTwinFirst = round % 2 === 0
+      const first = await turns[isTwinFirst ? 0 : 1]()
+      const second = await turns[isTwinFirst ? 1 : 0]()
+      pairs.push(isTwinFirst ? { c: first, ours: second } : { c: second, ours: first })
+    }
+    c.stop()
+    library.stop()
   }
   const ratios = pairs.map((pair) => pair.ours / pair.c)
   return {
@@ -123,6 +132,7 @@ function table(results, imported, heap) {
   ].join('\n')
 }
 
+const TWIN = here('.build/loop')
 mkdirSync(here('.build'), { recursive: true })
 mkdirSync(here('results'), { recursive: true })
 execFileSync(process.env.CC ?? 'cc', [
@@ -132,12 +142,8 @@ execFileSync(process.env.CC ?? 'cc', [
   here('.build/loop'),
   here('twins/loop.c'),
 ])
-const c = start(here('.build/loop'), [])
-const library = start(process.execPath, [here('loop.mjs')])
 const results = []
-for (const figure of FIGURES) results.push(await compare(figure, library, c))
-c.stop()
-library.stop()
+for (const figure of FIGURES) results.push(await compare(figure))
 const imported = importCost()
 const heap = heapOfEvents()
 progress('')

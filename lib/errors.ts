@@ -1,6 +1,6 @@
-import { constants } from 'node:os'
+import type { constants } from 'node:os'
 import { fileURLToPath } from 'node:url'
-import { getSystemErrorMap } from 'node:util'
+import { ENOENT } from './errno.js'
 
 /** The kernel's error names, as in `errno(3)`. */
 export type ErrnoCode = keyof typeof constants.errno
@@ -22,7 +22,7 @@ let codes: Map<number, ErrnoCode> | undefined
 /** `-22` → `'EINVAL'`. Made on the first error: nobody pays for it on import. */
 function codeOf(errno: number): ErrnoCode {
   codes ??= new Map(
-    Object.entries(constants.errno)
+    Object.entries(process.getBuiltinModule('node:os').constants.errno)
       // Two names for one number: the field says EAGAIN and EOPNOTSUPP.
       .filter(([code]) => code !== 'EWOULDBLOCK' && code !== 'ENOTSUP')
       .map(([code, number]) => [-number, code as ErrnoCode]),
@@ -57,7 +57,8 @@ export class ErrnoError extends Error {
   /** @param errno The negative error number. */
   constructor(errno: number, syscall: string, details: ErrnoDetails = {}) {
     const code = codeOf(errno)
-    const text = getSystemErrorMap().get(errno)?.[1] ?? 'unknown error'
+    const text =
+      process.getBuiltinModule('node:util').getSystemErrorMap().get(errno)?.[1] ?? 'unknown error'
     const { fd, op, generation, hint } = details
     super(
       `${code}: ${text}, ${syscall}${op === undefined ? '' : ` ${op}`}` +
@@ -104,7 +105,7 @@ export class StaleRegistrationError extends ErrnoError {
   readonly reason: StaleReason
 
   constructor(reason: StaleReason, details: ErrnoDetails = {}) {
-    super(-constants.errno.ENOENT, 'epoll_ctl', { hint: REASONS[reason], ...details })
+    super(ENOENT, 'epoll_ctl', { hint: REASONS[reason], ...details })
     this.reason = reason
   }
 }
@@ -126,9 +127,6 @@ export class UnsupportedError extends Error {
   readonly code = 'ERR_UNSUPPORTED'
 }
 UnsupportedError.prototype.name = 'UnsupportedError'
-
-/** Would block, as native calls return it. */
-export const EAGAIN: number = -constants.errno.EAGAIN
 
 /** Throws what a native call returned, if that is a failure: `-errno`. */
 export function check(rc: number, syscall: string, fd?: number): number {

@@ -1,5 +1,5 @@
-import { constants } from 'node:os'
 import { binding } from './binding.js'
+import { EBADF } from './errno.js'
 import { ClosedError, check, fail } from './errors.js'
 import { letGo } from './fd-table.js'
 import * as sys from './sys/descriptors.js'
@@ -154,7 +154,7 @@ export abstract class OwnedFd {
     collected.unregister(this)
     if (letGo(this.#fd) === 0) return
     binding.fd_retire(this.#fd)
-    fail(-constants.errno.EBADF, operation, {
+    fail(EBADF, operation, {
       fd: this.#fd,
       generation: this.generation,
       hint: 'closed or replaced without genpoll; what the number names now was left alone',

@@ -1,5 +1,6 @@
 import { binding } from './binding.js'
 import { EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD } from './constants.js'
+import { EBADF, EEXIST, ENOENT } from './errno.js'
 import { atCaller, ClosedError, type StaleReason, StaleRegistrationError } from './errors.js'
 import { OwnedFd } from './fd.js'
 import { addHolder, fdTable, generationOf, type Holder, SLOTS } from './fd-table.js'
@@ -31,10 +32,6 @@ const REASONS: Record<number, StaleReason> = {
   [REPLACED]: 'replaced',
   [REMOVED]: 'removed',
 }
-
-const ENOENT = -2
-const EBADF = -9
-const EEXIST = -17
 
 /**
  * One entry of an interest list: which descriptor, for which events, with what data.

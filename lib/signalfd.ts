@@ -1,5 +1,6 @@
 import { binding } from './binding.js'
 import { SFD_CLOEXEC, SFD_NONBLOCK } from './constants.js'
+import { ENOENT } from './errno.js'
 import { check, UnsupportedError } from './errors.js'
 import { OwnedFd } from './fd.js'
 import { type Signal, signalName, signalNumbers, toMask } from './signals.js'
@@ -7,8 +8,6 @@ import { type SignalInfo, signalfd, signalfd_read } from './sys/signals.js'
 import { outOfRange } from './validate.js'
 
 const { wideRegisters } = binding
-
-const ENOENT = -2
 
 const REFUSED: Record<string, string> = {
   SIGKILL: 'can’t be blocked',

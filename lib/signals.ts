@@ -1,4 +1,3 @@
-import { constants } from 'node:os'
 import { binding } from './binding.js'
 import { invalidType, outOfRange, withCode } from './validate.js'
 
@@ -9,8 +8,14 @@ import { invalidType, outOfRange, withCode } from './validate.js'
 export type Signal = NodeJS.Signals | `SIGRTM${'IN' | 'AX'}${'' | `${'+' | '-'}${number}`}` | number
 
 const LAST = 64
-const numbers: Record<string, number> = constants.signals
+let numbers: Record<string, number> | undefined
 let names: Map<number, string> | undefined
+
+/** Asked for when it is first needed: importing node:os takes a tenth of what all of this takes. */
+function numbersByName(): Record<string, number> {
+  numbers ??= process.getBuiltinModule('node:os').constants.signals
+  return numbers
+}
 
 /** `'SIGUSR2'` → 12; a number stays as it is. From `min` to 64. */
 export function signalNumber(signal: Signal, name: string, min = 1): number {
@@ -19,7 +24,8 @@ export function signalNumber(signal: Signal, name: string, min = 1): number {
     throw outOfRange(name, `a signal: >= ${min} && <= ${LAST}`, signal)
   }
   if (typeof signal !== 'string') throw invalidType(name, 'a signal name or number', signal)
-  const number = Object.hasOwn(numbers, signal) ? numbers[signal] : realTime(signal)
+  const known = numbersByName()
+  const number = Object.hasOwn(known, signal) ? known[signal] : realTime(signal)
   if (number !== undefined) return number
   throw withCode(new TypeError(`Unknown signal in "${name}": ${signal}`), 'ERR_UNKNOWN_SIGNAL')
 }
@@ -35,7 +41,7 @@ function realTime(signal: string): number | undefined {
 /** 12 → `'SIGUSR2'`, 36 → `'SIGRTMIN+2'`. */
 export function signalName(signal: number): string {
   names ??= new Map(
-    Object.entries(numbers)
+    Object.entries(numbersByName())
       // Older names of the same numbers.
       .filter(([name]) => name !== 'SIGIOT' && name !== 'SIGPOLL' && name !== 'SIGUNUSED')
       .map(([name, number]) => [number, name]),

@@ -1,5 +1,3 @@
-import { inspect } from 'node:util'
-
 /** What is wrong with an argument: `TypeError` with Node's code. */
 export function invalidType(name: string, expected: string, received: unknown): TypeError {
   return withCode(
@@ -24,6 +22,7 @@ export function withCode<E extends Error>(error: E, code: string): E {
 
 function show(value: unknown): string {
   try {
+    const { inspect } = process.getBuiltinModule('node:util')
     return inspect(value, {
       depth: 0,
       maxArrayLength: 3,

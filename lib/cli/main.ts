@@ -1,10 +1,9 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs'
-import { ErrnoError, UnsupportedError } from '../errors.js'
 import { Failure, UsageError } from './failure.js'
 import { help } from './help.js'
 
-// Loaded when they are called for: help and the version need no native code.
+// Loaded when they are called for, as the errors are: help and the version need no native code.
 const commands = {
   demo: async () => (await import('./demo.js')).demo,
   watch: async () => (await import('./watch.js')).watch,
@@ -33,7 +32,8 @@ function print(text: string): void {
 }
 
 const [name = '', ...args] = process.argv.slice(2)
-run(name, args).catch((error) => {
+run(name, args).catch(async (error) => {
+  const { ErrnoError, UnsupportedError } = await import('../errors.js')
   const isExpected = [Failure, ErrnoError, UnsupportedError].some((kind) => error instanceof kind)
   if (!isExpected) throw error
   const command = isCommand(name) ? `genpoll ${name}` : 'genpoll'

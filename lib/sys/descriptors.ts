@@ -1,6 +1,7 @@
 import { binding, bytesOf, pinBuffer } from '../binding.js'
 import { KCMP_EPOLL_TFD, O_CLOEXEC } from '../constants.js'
-import { check, EAGAIN, fail } from '../errors.js'
+import { EAGAIN } from '../errno.js'
+import { check, fail } from '../errors.js'
 import { letGo } from '../fd-table.js'
 import { int32, integer, invalidType, object } from '../validate.js'
 

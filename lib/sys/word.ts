@@ -1,5 +1,6 @@
 import { binding } from '../binding.js'
-import { EAGAIN, fail } from '../errors.js'
+import { EAGAIN } from '../errno.js'
+import { fail } from '../errors.js'
 
 // The 64-bit word that an eventfd or a timerfd is read and written by. It stays in wide register 0.
 
