@@ -29,6 +29,8 @@ export interface WaitOptions {
   /**
    * Signals to block while it waits, and no others but those that a `SignalFd` reads. The wait then
    * ends with `EINTR` when a signal is handled, or when a `SignalFd` is opened or closed meanwhile.
+   * Block those that matter in the thread before (`sys.sigprocmask`): a wait may be several native
+   * ones, and what comes before or between them is handled without ending it.
    */
   sigmask?: Iterable<Signal> | undefined
 }

@@ -76,6 +76,8 @@ test('C098 C135 a signal ends Epoll.wait if it was given a mask', async (t) => {
   await using waiter = await Waiter.start()
   const bell = fds.eventfd()
   const epfd = await waiter.add(bell, EPOLLIN)
+  // Blocked outside of the wait: in a worker it may be several native ones.
+  await waiter.sigprocmask(SIG_BLOCK, ['SIGUSR2'])
   const seen = waiter.deliver(epfd, -1, { sigmask: [] })
   await untilBlocked('epoll_pwait', epfd)
   signalThread(waiter.tid, 'SIGUSR2')
