@@ -207,8 +207,12 @@ test(
     let output: string
     try {
       if (Number(before) > limit) writeFileSync(WATCHES, String(limit))
-      // Without the runner's environment: as another user it couldn't write the coverage.
-      const command = ['-i', process.execPath, child, String(limit)]
+      // Without the runner's environment: as another user it couldn't write the coverage. A sanitized
+      // addon needs its own.
+      const kept = ['LD_PRELOAD', 'ASAN_OPTIONS'].map(
+        (name) => `${name}=${process.env[name] ?? ''}`,
+      )
+      const command = ['-i', ...kept, process.execPath, child, String(limit)]
       output = execFileSync('env', command, { encoding: 'utf8' })
     } finally {
       if (Number(before) > limit) writeFileSync(WATCHES, before)
