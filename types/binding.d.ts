@@ -6,8 +6,8 @@
  * - Every function leaves a result `>= 0` or `-errno`; nothing throws. Errors are made in `lib/`,
  *   so that their stacks point at the caller.
  * - A {@link RegisterCall} takes its arguments from `registers[0]`, `registers[1]`, … and leaves its
- *   result in `registers[0]`: on the hot path this saves a third of the cost of the crossing. The
- *   others take and return numbers.
+ *   result in `registers[0]`: a crossing with arguments costs several percent of a short system call
+ *   more. The others take and return numbers.
  * - 64-bit values and second results travel in the registers either way. `wideRegisters` is the
  *   memory behind register 8: its word n is registers 8 + 2n and 9 + 2n, low word first.
  * - A function that makes or closes a descriptor bumps the number's generation.
