@@ -1,71 +1,45 @@
-import { binding, pinBuffer, pinEvents } from './binding.js'
-import { EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLLONESHOT } from './constants.js'
+import { type AuditReport, audit, repair } from './audit.js'
+import { binding, pinEvents } from './binding.js'
+import { EPOLL_CLOEXEC, EPOLL_CTL_DEL, EPOLLONESHOT } from './constants.js'
+import {
+  type AddOptions,
+  type AdoptOptions,
+  type AuditOptions,
+  type BusyPollParams,
+  type EpollOptions,
+  type EpollStats,
+  maskOf,
+  type WaitOptions,
+} from './epoll-options.js'
+import { EINVAL, ENOENT, EPERM } from './errno.js'
 import { check, fail } from './errors.js'
+import { EventFd } from './eventfd.js'
 import { OwnedFd } from './fd.js'
-import { generationOf } from './fd-table.js'
+import type { KernelEntry } from './fdinfo.js'
+import { InterestList, keyOf, type Wish } from './interest-list.js'
 import {
   ACTIVE,
+  CLOSED,
   DISARMED,
-  InterestList,
   numberOf,
-  Registration,
+  type Registration,
   type Target,
+  VERIFIED,
 } from './registration.js'
-import { type Signal, signalNumbers, toMask } from './signals.js'
-import { control, epoll_create1, failControl, poll } from './sys/epoll.js'
-import { boolean, integer, invalidType, mask32, milliseconds, object } from './validate.js'
+import { control, epoll_create1, poll } from './sys/epoll.js'
+import { boolean, integer, invalidType, mask32, milliseconds, object, oneOf } from './validate.js'
+import { Zombies } from './zombies.js'
 
-const { generations, isMainThread, registers, wideRegisters } = binding
-
-export interface EpollOptions {
-  /** How many events one wait reads at most, 1 to 65,536. Default 256. */
-  maxEvents?: number | undefined
-}
+const { generations, isMainThread, registers } = binding
 
 /** Called for each event, with the mask that the kernel reported, unsigned. */
 export type Visit<T> = (registration: Registration<T>, events: number) => void
 
-export interface WaitOptions {
-  /**
-   * Signals to block while it waits, and no others but those that a `SignalFd` reads. The wait then
-   * ends with `EINTR` when a signal is handled, or when a `SignalFd` is opened or closed meanwhile.
-   * Block those that matter in the thread before (`sys.sigprocmask`): a wait may be several native
-   * ones, and what comes before or between them is handled without ending it.
-   */
-  sigmask?: Iterable<Signal> | undefined
-}
-
-/** What an `Epoll` has done so far. */
-export interface EpollStats {
-  /** Native waits. */
-  waits: number
-  /** Events handed to a visitor. */
-  delivered: number
-  /** Events that were dropped because their descriptor had been closed, recycled or removed. */
-  stale: number
-}
-
-/** How the kernel polls network devices while it waits: `struct epoll_params`. */
-export interface BusyPollParams {
-  /** For how long, in microseconds; 0: not at all. */
-  usecs: number
-  /** How many packets a turn, 0 to 65,535 (more than 64 need CAP_NET_ADMIN). */
-  budget: number
-  /** Polling goes before interrupts. */
-  prefer: boolean
-}
-
 const TURN_MS = 10
 const TIMED_OUT = -1
-
-function maskOf(options: WaitOptions): bigint | undefined {
-  const { sigmask } = object(options)
-  if (sigmask === undefined) return undefined
-  const mask = toMask(signalNumbers(sigmask, 'sigmask'))
-  // What a SignalFd reads stays blocked, here too: it would end the process otherwise.
-  binding.signals_blocked()
-  return mask | wideRegisters[0]!
-}
+/** How long to look away from an epoll that reports nothing but the entries of other processes. */
+const PAUSE_MS = 5
+const pause = new Int32Array(new SharedArrayBuffer(4))
 
 /** What is left of a timeout, in milliseconds. */
 function left(timeoutMs: number, deadline: number): number {
@@ -81,8 +55,8 @@ function turnOf(leftMs: number): number {
 }
 
 class EpollFd extends OwnedFd {
-  constructor() {
-    super(epoll_create1(EPOLL_CLOEXEC), true, 'Epoll')
+  constructor(fd: number, isNew: boolean) {
+    super(fd, isNew, 'Epoll')
   }
 }
 
@@ -102,7 +76,9 @@ class EpollFd extends OwnedFd {
  */
 export class Epoll<T = unknown> {
   readonly #list: InterestList<T>
+  readonly #zombies: Zombies<T>
   readonly #out: Uint32Array
+  #busyPoll: BusyPollParams | undefined
   // Node's loop is in the interest list, for a wait that blocks in a worker.
   #isTerminable = false
   // It has asked for attention, and can't be heard a second time before it gets some.
@@ -111,11 +87,42 @@ export class Epoll<T = unknown> {
   #delivered = 0
   #stale = 0
 
+  /**
+   * Takes over an epoll that another process has made: one that was inherited, or received over a
+   * socket. What is in it already isn't registered here; `audit()` lists it. If the other process
+   * deletes an entry of ours, `audit()` calls it `'lost'`.
+   *
+   * @param fd Its number.
+   * @throws {ErrnoError} `EBADF` not open; `EEXIST` owned already; `EINVAL` not an epoll.
+   */
+  static adopt<T = unknown>(fd: number, options: AdoptOptions = {}): Epoll<T> {
+    integer(fd, 'fd', 0, 0x7fffffff)
+    const takeOver = boolean(object(options).takeOver, 'options.takeOver', false)
+    const bell = new EventFd()
+    const rc = control(fd, EPOLL_CTL_DEL, bell.fd, 0, 0, 0)
+    bell.close()
+    if (rc !== ENOENT) {
+      fail(rc, 'adopt', { fd, ...(rc === EINVAL ? { hint: 'not an epoll' } : undefined) })
+    }
+    return new Epoll<T>(options, { fd, takeOver })
+  }
+
   /** @throws {ErrnoError} `EMFILE`, `ENFILE`, `ENOMEM`. */
-  constructor(options: EpollOptions = {}) {
-    const { maxEvents = 256 } = object(options)
-    this.#out = new Uint32Array(3 * integer(maxEvents, 'options.maxEvents', 1, 65536))
-    this.#list = new InterestList(new EpollFd())
+  constructor(options?: EpollOptions)
+  /** @internal */
+  constructor(options: EpollOptions, adopted: { fd: number; takeOver: boolean })
+  constructor(options: EpollOptions = {}, adopted?: { fd: number; takeOver: boolean }) {
+    const { maxEvents = 256, verify, onStale } = object(options)
+    const size = 3 * integer(maxEvents, 'options.maxEvents', 1, 65536)
+    const verification = oneOf(verify, 'options.verify', ['foreign', 'always', 'never'])
+    if (onStale !== undefined && typeof onStale !== 'function') {
+      throw invalidType('options.onStale', 'of type function', onStale)
+    }
+    this.#out = new Uint32Array(size)
+    const isNew = adopted === undefined
+    const handle = new EpollFd(isNew ? epoll_create1(EPOLL_CLOEXEC) : adopted.fd, isNew)
+    this.#list = new InterestList(handle, verification, !isNew)
+    this.#zombies = new Zombies(this.#list, onStale, isNew || adopted.takeOver)
   }
 
   /**
@@ -139,7 +146,12 @@ export class Epoll<T = unknown> {
 
   /** Counters since it was made. */
   get stats(): EpollStats {
-    return { waits: this.#waits, delivered: this.#delivered, stale: this.#stale }
+    return {
+      waits: this.#waits,
+      delivered: this.#delivered,
+      stale: this.#stale,
+      rebuilds: this.#zombies.rebuilds,
+    }
   }
 
   /**
@@ -149,15 +161,17 @@ export class Epoll<T = unknown> {
    *   leaves the list by itself when it is closed.
    * @param events A mask of 32 bits, such as `EPOLLIN | EPOLLET`.
    * @param data Handed back with every event, as `registration.data`.
+   * @param options What happens when another file comes under the number.
    * @throws {ErrnoError} `EBADF` not open; `EEXIST` in the list already; `EPERM` a regular file or
    *   directory; `EINVAL` itself, or EPOLLEXCLUSIVE with what it doesn't go with; `ELOOP` epolls that
    *   watch each other, or more than five deep; `ENOSPC` the user's limit; `ENOMEM`.
    * @throws {ClosedError} if it, or the target, is closed.
    * @see https://man7.org/linux/man-pages/man2/epoll_ctl.2.html
    */
-  add(target: Target, events: number, data: T): Registration<T> {
+  add(target: Target, events: number, data: T, options?: AddOptions): Registration<T> {
     const fd = numberOf(target)
-    return this.#list.add(target, fd, mask32(events, 'events'), data)
+    const mask = mask32(events, 'events')
+    return this.#list.add({ target, fd, mask, data }, followsOf(options))
   }
 
   /**
@@ -167,51 +181,21 @@ export class Epoll<T = unknown> {
    * @returns The registrations, in order.
    * @throws as `add`.
    */
-  addAll(entries: Iterable<readonly [target: Target, events: number, data: T]>): Registration<T>[] {
+  addAll(
+    entries: Iterable<readonly [target: Target, events: number, data: T]>,
+    options?: AddOptions,
+  ): Registration<T>[] {
     if (typeof entries !== 'object' || entries === null || !(Symbol.iterator in entries)) {
       throw invalidType('entries', 'an iterable of [target, events, data]', entries)
     }
-    const list = this.#list
-    const made: Registration<T>[] = []
+    const wishes: Wish<T>[] = []
     for (const entry of entries) {
       if (!Array.isArray(entry))
         throw invalidType('entries', 'of [target, events, data] each', entry)
       const [target, events, data] = entry as [Target, number, T]
-      const fd = numberOf(target)
-      made.push(
-        new Registration(list, target, fd, generationOf(fd), mask32(events, 'events'), data),
-      )
+      wishes.push({ target, fd: numberOf(target), mask: mask32(events, 'events'), data })
     }
-    // Numbers that were in the list before need the care that `add` takes.
-    if (made.some(({ fd }) => list.registrations[fd] !== undefined)) return this.#addEach(made)
-
-    const triples = new Int32Array(3 * made.length)
-    made.forEach(({ fd, token, mask }, i) => {
-      triples.set([mask, fd, token], 3 * i)
-    })
-    pinBuffer(triples, triples.byteLength)
-    const { fd: epfd } = list.handle
-    const added = check(binding.epoll_add_all(epfd, made.length), 'epoll_ctl')
-    if (added < made.length) {
-      const errno = registers[1]!
-      for (const { fd } of made.slice(0, added)) control(epfd, EPOLL_CTL_DEL, fd, 0, 0, 0)
-      failControl(errno, EPOLL_CTL_ADD, made[added]!.fd)
-    }
-    for (const registration of made) list.keep(registration)
-    return made
-  }
-
-  #addEach(wanted: readonly Registration<T>[]): Registration<T>[] {
-    const added: Registration<T>[] = []
-    try {
-      for (const { target, fd, mask, data } of wanted) {
-        added.push(this.#list.add(target, fd, mask, data))
-      }
-    } catch (error) {
-      for (const registration of added) registration.remove()
-      throw error
-    }
-    return added
+    return this.#list.addAll(wishes, followsOf(options))
   }
 
   /** The living registration of a descriptor, if it has one here. */
@@ -297,12 +281,38 @@ export class Epoll<T = unknown> {
     list.settle()
     this.#waits++
     pinEvents(this.#out)
+    if (this.#zombies.areThere) return this.#turnAmongZombies(epfd, timeoutMs, mask, visit)
     const count = poll(epfd, timeoutMs, mask)
     if (count < 0) fail(count, 'epoll_pwait', { fd: epfd })
     if (count === 0) return TIMED_OUT
     list.next = 0
     list.count = count
     return this.#deliver(visit)
+  }
+
+  /** The same, while entries that can't be deleted wake us: what that costs is measured. */
+  #turnAmongZombies(
+    epfd: number,
+    timeoutMs: number,
+    mask: bigint | undefined,
+    visit: Visit<T>,
+  ): number {
+    const list = this.#list
+    if (this.#zombies.isDue) this.#rebuild()
+    const start = binding.cpu_clock()
+    const count = poll(epfd, timeoutMs, mask)
+    const pollNs = (binding.cpu_clock() - start) >>> 0
+    if (count < 0) fail(count, 'epoll_pwait', { fd: epfd })
+    if (count === 0) return TIMED_OUT
+    list.next = 0
+    list.count = count
+    const staleBefore = this.#stale
+    const delivered = this.#deliver(visit)
+    const stale = this.#stale - staleBefore
+    if (stale === count) this.#zombies.charge((binding.cpu_clock() - start) >>> 0)
+    else this.#zombies.charge((pollNs * stale) / count)
+    if (stale === count && !this.#zombies.isOurs) Atomics.wait(pause, 0, 0, PAUSE_MS)
+    return delivered
   }
 
   /**
@@ -319,21 +329,125 @@ export class Epoll<T = unknown> {
       const token = out[at + 2]! | 0
       const registration = registrations[out[at + 1]!]
       if (
-        registration !== undefined &&
-        registration.token === token &&
-        generations[registration.fd] === token
+        (registration === undefined ||
+          registration.token !== token ||
+          generations[registration.fd] !== token) &&
+        !this.#isMeant(registration, out[at + 1]!, token, out[at]!)
       ) {
-        if (registration.status !== ACTIVE) continue
-        if ((registration.mask & EPOLLONESHOT) !== 0) registration.status = DISARMED
-        this.#delivered++
-        visit(registration, out[at]!)
-      } else if (token !== 0) {
-        this.#stale++
-      } else {
-        this.#isHostPending = true
+        continue
       }
+      const meant = registration!
+      if (meant.status !== ACTIVE) continue
+      if ((meant.flags & VERIFIED) !== 0 && !list.confirm(meant)) {
+        this.#drop(meant.fd, token, out[at]!, false)
+        continue
+      }
+      if ((meant.mask & EPOLLONESHOT) !== 0) meant.status = DISARMED
+      this.#delivered++
+      visit(meant, out[at]!)
     }
     return this.#delivered - before
+  }
+
+  /** Whether an event that the table doesn't vouch for is meant for a registration all the same. */
+  #isMeant(
+    registration: Registration<T> | undefined,
+    fd: number,
+    token: number,
+    events: number,
+  ): boolean {
+    const list = this.#list
+    if (fd === 0 && token === 0 && this.#isTerminable) {
+      this.#isHostPending = true
+      return false
+    }
+    if (registration?.token === token) {
+      if (registration.currentStatus < CLOSED && registration.token === token) return true
+      // It ended, or went over to another file, in another thread.
+      if (list.graves.get(fd)?.token === token) this.#drop(fd, token, events, false)
+      else this.#stale++
+      return false
+    }
+    const isDeleted = list.ended.get(keyOf(fd, token))
+    if (isDeleted === true) this.#stale++
+    else this.#drop(fd, token, events, isDeleted === undefined)
+    return false
+  }
+
+  #drop(fd: number, token: number, events: number, isCertain: boolean): void {
+    this.#stale++
+    this.#zombies.meet(fd, token, events, isCertain)
+  }
+
+  /**
+   * Compares the kernel's interest list with the registrations here: `/proc/self/fdinfo` is read once,
+   * and the kernel asked for each entry whether its number still names its file.
+   *
+   * @returns What was found, before any repair.
+   * @throws {UnsupportedError} without /proc.
+   * @example
+   * const { counts } = epoll.audit({ repair: true })
+   * if (counts.replaced > 0) console.warn(`${counts.replaced} descriptors were replaced`)
+   */
+  audit(options: AuditOptions = {}): AuditReport {
+    const isRepair = boolean(object(options).repair, 'options.repair', false)
+    const list = this.#list
+    const isHost = ({ dataLow, dataHigh }: KernelEntry): boolean =>
+      this.#isTerminable && dataLow === 0 && dataHigh === 0
+    void this.fd
+    const found = audit(list, isHost)
+    if (isRepair) {
+      repair(list, this.#zombies, found)
+      if (this.#zombies.areThere && this.#zombies.isOurs) this.rebuild()
+    }
+    return found.report
+  }
+
+  /**
+   * Puts a new epoll with the living registrations in the place of the old, under its number. That is
+   * how entries go that epoll_ctl(2) can't name any more; it is done of itself when it pays.
+   * Edge-triggered registrations that are ready report once more.
+   *
+   * @throws {ErrnoError} `EMFILE`, `ENOMEM`, `ENOSPC`, with nothing changed; `EPERM` if the epoll was
+   *   adopted and not taken over.
+   */
+  rebuild(): void {
+    const { fd } = this
+    if (!this.#zombies.isOurs) {
+      fail(EPERM, 'rebuild', { fd, hint: 'another process uses it; adopt it with takeOver' })
+    }
+    check(this.#rebuild(), 'epoll_create1', fd)
+  }
+
+  #rebuild(): number {
+    const rc = this.#zombies.rebuild()
+    if (rc < 0) return rc
+    const { fd } = this
+    // What else the old one had.
+    if (this.#busyPoll !== undefined) this.busyPoll(this.#busyPoll)
+    return this.#isTerminable ? binding.host_attach(fd) : 0
+  }
+
+  /**
+   * Makes the number of `fd` name the file of `newFd`, as dup3(2) does, and takes the registrations
+   * along: here and in every other `Epoll` of the process they stay, under a new generation. No event
+   * of the old file is delivered after that, and none of the new one is lost. An `Fd` that owns the
+   * number owns it still.
+   *
+   * @throws {ErrnoError} `EBADF` `newFd` isn't open; `EINVAL` both are the same; `ENOENT` `fd` isn't
+   *   registered here; `EPERM`, `ELOOP`, `ENOSPC` the new file can't be registered. Nothing is changed
+   *   then.
+   * @see https://man7.org/linux/man-pages/man2/dup.2.html
+   */
+  replace(newFd: Target, fd: Target): void {
+    const original = numberOf(newFd, 'newFd')
+    const number = numberOf(fd, 'fd')
+    void this.fd
+    if (this.#list.get(number) === undefined) {
+      fail(ENOENT, 'dup3', { fd: number, hint: 'it isn’t registered here' })
+    }
+    check(binding.fd_replace(original, number), 'dup3', original)
+    void this.#list.get(number)
   }
 
   /**
@@ -357,6 +471,7 @@ export class Epoll<T = unknown> {
     integer(budget, 'params.budget', 0, 0xffff)
     const flag = boolean(prefer, 'params.prefer', false) ? 1 : 0
     check(binding.epoll_set_params(epfd, usecs, budget, flag), 'ioctl', epfd)
+    this.#busyPoll = params
     return undefined
   }
 
@@ -372,4 +487,9 @@ export class Epoll<T = unknown> {
   [Symbol.dispose](): void {
     this.close()
   }
+}
+
+function followsOf(options: AddOptions = {}): number {
+  const { onReplaced } = object(options)
+  return oneOf(onReplaced, 'options.onReplaced', ['stale', 'follow']) === 'follow' ? 1 : 0
 }

@@ -1,4 +1,5 @@
 import { binding } from './binding.js'
+import { check } from './errors.js'
 import { integer, object } from './validate.js'
 
 /** A descriptor number together with what it meant when the token was made. */
@@ -28,13 +29,17 @@ export const fdTable = {
    * The generation of a number.
    *
    * @param fd 0 to 2^20 - 1.
-   * @returns 1 to 2^32 - 1, or 0 if genpoll has never seen the number.
+   * @returns 1 to 2^32 - 1, or 0 if genpoll has never seen the number, or has seen it change so often
+   *   that its generations are used up.
    */
   generation(fd: number): number {
     return generations[slot(fd)]! >>> 0
   },
 
-  /** A token for what the number means now. */
+  /**
+   * A token for what the number means now. Its generation is 0, and never current, if those of the
+   * number are used up.
+   */
   token(fd: number): FdToken {
     return { fd, generation: generationOf(slot(fd)) >>> 0 }
   },
@@ -51,7 +56,7 @@ export const fdTable = {
    * without genpoll.
    */
   retire(fd: number): void {
-    binding.fd_retire(slot(fd))
+    check(binding.fd_retire(slot(fd)), 'retire', fd)
   },
 }
 
@@ -59,40 +64,9 @@ function slot(fd: number): number {
   return integer(fd, 'fd', 0, SLOTS - 1)
 }
 
-/** The generation of a slot, which is made known if it was never seen. As a signed word. */
+/** The generation of a slot, as a signed word. A number that was never seen gets its first. */
 export function generationOf(fd: number): number {
-  const generation = generations[fd]
-  if (generation) return generation
-  binding.fd_retire(fd)
+  // 0 is current only before the first call.
+  binding.fd_retire_if(fd, 0)
   return generations[fd]!
-}
-
-/** Something that holds a descriptor by number and has to let go of it before it is closed. */
-export interface Holder {
-  /** Returns 0, or the -errno by which the kernel says that the number names another file. */
-  letGo(fd: number): number
-}
-
-// Weak, so that an unclosed Epoll can still be found by the garbage collector.
-const holders = new Set<WeakRef<Holder>>()
-
-/** Has a holder of this thread asked whenever a descriptor is about to be closed. */
-export function addHolder(holder: Holder): void {
-  holders.add(new WeakRef(holder))
-}
-
-/**
- * Takes a number out of every interest list of this thread, before it is closed or replaced: an
- * entry that outlives its number can't be deleted any more.
- *
- * @returns 0, or the -errno by which an interest list says that the number names another file.
- */
-export function letGo(fd: number): number {
-  let result = 0
-  for (const reference of holders) {
-    const holder = reference.deref()
-    if (holder === undefined) holders.delete(reference)
-    else result = holder.letGo(fd) || result
-  }
-  return result
 }

@@ -1,7 +1,6 @@
 import { binding } from './binding.js'
 import { EBADF } from './errno.js'
 import { ClosedError, check, fail } from './errors.js'
-import { letGo } from './fd-table.js'
 import * as sys from './sys/descriptors.js'
 import { integer, invalidType } from './validate.js'
 
@@ -11,7 +10,8 @@ const { generations } = binding
 interface Remains {
   readonly kind: string
   readonly fd: number
-  readonly generation: number
+  /** The generation at which the number was taken over, by which the table knows its owner. */
+  readonly since: number
   /** Where it was made, when leaks are traced. */
   readonly stack: string | undefined
   /** What its kind has to undo beside closing it, until it is done. */
@@ -20,9 +20,8 @@ interface Remains {
 
 const traceLeaks = process.env.GENPOLL_TRACE_LEAKS === '1'
 
-const collected = new FinalizationRegistry<Remains>(({ kind, fd, generation, stack, undo }) => {
-  if (generations[fd] === generation) {
-    binding.fd_close(fd, generation)
+const collected = new FinalizationRegistry<Remains>(({ kind, fd, since, stack, undo }) => {
+  if (binding.fd_close(fd, since) === 0) {
     process.emitWarning(`${kind} (fd ${fd}) was garbage-collected before it was closed`, {
       type: 'GenpollWarning',
       code: 'GENPOLL_LEAK',
@@ -41,7 +40,7 @@ const collected = new FinalizationRegistry<Remains>(({ kind, fd, generation, sta
  */
 export abstract class OwnedFd {
   readonly #fd: number
-  readonly #generation: number
+  #generation: number
   readonly #remains: Remains
 
   /**
@@ -49,22 +48,22 @@ export abstract class OwnedFd {
    * @param undo What has to be undone beside closing it, once it is closed or collected.
    */
   protected constructor(fd: number, isNew: boolean, kind = new.target.name, undo?: () => void) {
-    const rc = binding.fd_own(fd)
-    if (rc < 0) {
+    const number = binding.fd_own(fd, isNew ? 1 : 0)
+    if (number < 0) {
       /* c8 ignore start: a new descriptor without a slot takes a limit of more than a million. */
       if (isNew) {
         binding.close(fd)
         undo?.()
       }
       /* c8 ignore stop */
-      fail(rc, 'adopt', { fd })
+      fail(number, 'adopt', { fd })
     }
-    this.#fd = fd
-    this.#generation = generations[fd]!
+    this.#fd = number
+    this.#generation = generations[number]!
     this.#remains = {
       kind,
-      fd,
-      generation: this.#generation,
+      fd: number,
+      since: this.#generation,
       stack: traceLeaks ? new Error(`${kind} made here`).stack : undefined,
       undo,
     }
@@ -77,18 +76,26 @@ export abstract class OwnedFd {
    * @throws {ClosedError} once it is closed.
    */
   get fd(): number {
-    if (generations[this.#fd] !== this.#generation) throw new ClosedError(this.#remains.kind)
+    if (generations[this.#fd] !== this.#generation && this.closed) {
+      throw new ClosedError(this.#remains.kind)
+    }
     return this.#fd
   }
 
-  /** The generation that the number got when this object was made, 1 to 2^32 - 1. */
+  /** The generation of the number, 1 to 2^32 - 1. `Epoll.replace` changes it. */
   get generation(): number {
+    // Asked first: it may have been replaced by another thread.
+    void this.closed
     return this.#generation >>> 0
   }
 
   /** Whether it was closed: here, by its number through `sys`, or by a `dup3` over it. */
   get closed(): boolean {
-    return generations[this.#fd] !== this.#generation
+    const generation = generations[this.#fd]!
+    if (generation === this.#generation) return false
+    if (binding.fd_is_owned(this.#fd, this.#remains.since) !== 1) return true
+    this.#generation = generation
+    return false
   }
 
   /**
@@ -106,26 +113,26 @@ export abstract class OwnedFd {
    */
   setCloexec(on: boolean): void {
     const { fd } = this
-    check(binding.fd_set_cloexec(fd, this.#generation, flag(on)), 'ioctl', fd)
+    check(binding.fd_set_cloexec(fd, this.#remains.since, flag(on)), 'ioctl', fd)
   }
 
   /** Sets or clears `O_NONBLOCK` of the open file, with the same care. */
   setNonBlocking(on: boolean): void {
     const { fd } = this
-    check(binding.fd_set_non_blocking(fd, this.#generation, flag(on)), 'ioctl', fd)
+    check(binding.fd_set_non_blocking(fd, this.#remains.since, flag(on)), 'ioctl', fd)
   }
 
   /**
-   * Closes it, and takes it out of every `Epoll` of this thread first. A second call does nothing.
+   * Closes it, and takes it out of every `Epoll` first, whichever thread that is in. A second call
+   * does nothing.
    *
    * @throws {ErrnoError} `EBADF` if the number was closed or replaced without genpoll, which can be
    *   told while it is in an `Epoll`: what the number names now is left open.
    */
   close(): void {
     try {
-      if (this.closed) return
-      this.#leave('close')
-      check(binding.fd_close(this.#fd, this.#generation), 'close', this.#fd)
+      collected.unregister(this)
+      this.#judge(binding.fd_close(this.#fd, this.#remains.since), 'close')
     } finally {
       const { undo } = this.#remains
       this.#remains.undo = undefined
@@ -141,8 +148,8 @@ export abstract class OwnedFd {
    */
   release(): number {
     const { fd } = this
-    this.#leave('release')
-    binding.fd_retire(fd)
+    collected.unregister(this)
+    this.#judge(binding.fd_release(fd, this.#remains.since), 'release')
     return fd
   }
 
@@ -150,15 +157,13 @@ export abstract class OwnedFd {
     this.close()
   }
 
-  #leave(operation: string): void {
-    collected.unregister(this)
-    if (letGo(this.#fd) === 0) return
-    binding.fd_retire(this.#fd)
-    fail(EBADF, operation, {
-      fd: this.#fd,
+  #judge(rc: number, operation: string): void {
+    if (rc >= 0) return
+    const stranger = {
       generation: this.generation,
       hint: 'closed or replaced without genpoll; what the number names now was left alone',
-    })
+    }
+    fail(rc, operation, { fd: this.#fd, ...(rc === EBADF ? stranger : undefined) })
   }
 }
 

@@ -4,15 +4,18 @@
  *
  * @module genpoll
  */
+export type { AuditEntry, AuditReport, AuditStatus } from './audit.js'
 export * from './constants.js'
-export {
-  type BusyPollParams,
-  Epoll,
-  type EpollOptions,
-  type EpollStats,
-  type Visit,
-  type WaitOptions,
-} from './epoll.js'
+export { Epoll, type Visit } from './epoll.js'
+export type {
+  AddOptions,
+  AdoptOptions,
+  AuditOptions,
+  BusyPollParams,
+  EpollOptions,
+  EpollStats,
+  WaitOptions,
+} from './epoll-options.js'
 export {
   ClosedError,
   type ErrnoCode,
@@ -25,8 +28,10 @@ export {
 export { EventFd, type EventFdOptions } from './eventfd.js'
 export { Fd, OwnedFd } from './fd.js'
 export { type FdToken, fdTable } from './fd-table.js'
+export type { Verify } from './interest-list.js'
 export { PidFd, type ProcessExit } from './pidfd.js'
 export type { Registration, RegistrationState, Target } from './registration.js'
+export { sameFile } from './same-file.js'
 export { SignalFd } from './signalfd.js'
 export type { Signal } from './signals.js'
 export type { SignalInfo } from './sys/signals.js'
@@ -37,3 +42,4 @@ export {
   type TimerFdSetting,
   type TimerFdSettingNs,
 } from './timerfd.js'
+export type { RebuildReport, StaleReport } from './zombies.js'

@@ -1,17 +1,42 @@
 import { binding } from './binding.js'
+import { ENOSYS, EPERM } from './errno.js'
 
-/** The system calls that an older kernel or a sandbox may lack, by their numbers everywhere. */
-const OPTIONAL = { epoll_pwait2: 441, pidfd_open: 434 } as const
+/** The system calls that an older kernel or a sandbox may lack, by their numbers. */
+const OPTIONAL = {
+  epoll_pwait2: 441,
+  pidfd_open: 434,
+  close_range: 436,
+  pidfd_getfd: 438,
+  kcmp: process.arch === 'x64' ? 312 : 272,
+} as const
+const SYS_fcntl = process.arch === 'x64' ? 72 : 25
+const F_DUPFD_QUERY = 1027
 
 const known = new Map<number, boolean>()
 
-/** Whether an optional system call can be used here. Asked once, when it is first wanted. */
+function remember(number: number, find: () => boolean): boolean {
+  let answer = known.get(number)
+  if (answer === undefined) {
+    answer = find()
+    known.set(number, answer)
+  }
+  return answer
+}
+
+/**
+ * Whether an optional system call can be used here. Asked once, when it is first wanted, with
+ * arguments that it can only refuse. Sandboxes older than a call answer EPERM where a kernel says
+ * ENOSYS.
+ */
 export function isAvailable(call: keyof typeof OPTIONAL): boolean {
   const number = OPTIONAL[call]
-  let available = known.get(number)
-  if (available === undefined) {
-    available = binding.probe(number) === 1
-    known.set(number, available)
-  }
-  return available
+  return remember(number, () => {
+    const rc = binding.probe(number, -1, -1, -1)
+    return rc !== ENOSYS && rc !== EPERM
+  })
+}
+
+/** Whether `fcntl(fd, F_DUPFD_QUERY, other)` can be used (Linux 6.10). Asked with an open descriptor. */
+export function hasDupfdQuery(fd: number): boolean {
+  return remember(F_DUPFD_QUERY, () => binding.probe(SYS_fcntl, fd, F_DUPFD_QUERY, fd) === 1)
 }

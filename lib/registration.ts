@@ -1,10 +1,7 @@
 import { binding } from './binding.js'
-import { EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD } from './constants.js'
-import { EBADF, EEXIST, ENOENT } from './errno.js'
-import { atCaller, ClosedError, type StaleReason, StaleRegistrationError } from './errors.js'
-import { OwnedFd } from './fd.js'
-import { addHolder, fdTable, generationOf, type Holder, SLOTS } from './fd-table.js'
-import { control, failControl } from './sys/epoll.js'
+import type { StaleReason } from './errors.js'
+import { SLOTS } from './fd-table.js'
+import type { InterestList } from './interest-list.js'
 import { integer, invalidType, mask32 } from './validate.js'
 
 const { generations } = binding
@@ -21,17 +18,24 @@ export type RegistrationState = 'active' | 'disarmed' | 'stale' | 'removed'
 // Small integers rather than strings, and one comparison on the way to the handler.
 export const ACTIVE = 0
 /** Active, but added or modified since the running batch was read: see `InterestList.refresh`. */
-const FRESH = 1
+export const FRESH = 1
 export const DISARMED = 2
-const CLOSED = 3
-const REPLACED = 4
-const REMOVED = 5
+export const CLOSED = 3
+export const REPLACED = 4
+export const REMOVED = 5
 
-const REASONS: Record<number, StaleReason> = {
+export const REASONS: Record<number, StaleReason> = {
   [CLOSED]: 'closed',
   [REPLACED]: 'replaced',
   [REMOVED]: 'removed',
 }
+
+/** The kernel is asked before each event whether the number still names the file. */
+export const VERIFIED = 1
+/** It stays with the number, whatever file comes under that. */
+export const FOLLOWS = 2
+/** The number is owned: what it means is known without asking. */
+export const TRUSTED = 4
 
 /**
  * One entry of an interest list: which descriptor, for which events, with what data.
@@ -49,11 +53,13 @@ export class Registration<T> {
   /** @internal Keeps an owned descriptor from being collected while it is watched. */
   readonly target: Target
   /** @internal The generation as a signed word. */
-  readonly token: number
+  token: number
   /** @internal The events as a signed word. */
   mask: number
   /** @internal */
   status = ACTIVE
+  /** @internal */
+  flags: number
 
   /** @internal */
   constructor(
@@ -62,6 +68,7 @@ export class Registration<T> {
     fd: number,
     token: number,
     mask: number,
+    flags: number,
     data: T,
   ) {
     this.fd = fd
@@ -70,10 +77,12 @@ export class Registration<T> {
     this.target = target
     this.token = token
     this.mask = mask
+    this.flags = flags
   }
 
-  /** The generation of the descriptor that was registered, 1 to 2^32 - 1. */
+  /** The generation of the descriptor that is registered, 1 to 2^32 - 1. */
   get generation(): number {
+    void this.currentStatus
     return this.token >>> 0
   }
 
@@ -82,6 +91,7 @@ export class Registration<T> {
     return this.mask >>> 0
   }
 
+  /** As far as genpoll knows; `verify()` asks the kernel. */
   get state(): RegistrationState {
     switch (this.currentStatus) {
       case ACTIVE:
@@ -117,144 +127,22 @@ export class Registration<T> {
     return this.list.remove(this)
   }
 
-  /** @internal A close in another thread shows in the table alone, and that of the `Epoll` there. */
+  /**
+   * Asks the kernel whether the number still names the file that was registered. If it doesn't, the
+   * registration is stale from then on, or with `onReplaced: 'follow'` goes over to the new file.
+   *
+   * @returns `'current'`; `'replaced'`: the number named another file; `'closed'`: it named none.
+   * @throws {StaleRegistrationError} if it was removed.
+   */
+  verify(): 'current' | 'replaced' | 'closed' {
+    return this.list.verify(this)
+  }
+
+  /** @internal What other threads do to the descriptor shows in the table alone. */
   get currentStatus(): number {
     if (this.status >= CLOSED) return this.status
     if (this.list.handle.closed) return REMOVED
-    return generations[this.fd] === this.token ? this.status : CLOSED
-  }
-}
-
-/**
- * An interest list (epoll(7)) as JavaScript knows it: the registrations of one epoll, by descriptor
- * number. It holds the epoll's own descriptor, so that a registration outlives its `Epoll` safely.
- */
-export class InterestList<T> implements Holder {
-  /** How many registrations are alive. */
-  size = 0
-  /** The batch that was read last: its events [next, count) are still to be delivered. */
-  next = 0
-  count = 0
-  readonly registrations: (Registration<T> | undefined)[] = []
-  readonly #fresh: Registration<T>[] = []
-
-  constructor(readonly handle: OwnedFd) {
-    addHolder(this)
-  }
-
-  /** The living registration under a number. */
-  get(fd: number): Registration<T> | undefined {
-    const found = this.registrations[fd]
-    return found === undefined || found.currentStatus >= CLOSED ? undefined : found
-  }
-
-  add(target: Target, fd: number, mask: number, data: T): Registration<T> {
-    const epfd = this.handle.fd
-    let token = generationOf(fd)
-    const former = this.registrations[fd]
-    let rc = control(epfd, EPOLL_CTL_ADD, fd, mask, fd, token)
-    if (former !== undefined && (rc === 0 || (rc === EEXIST && former.token !== token))) {
-      // The number has been here before. Either the kernel has dropped the former entry with its
-      // file, or that file is back under a number which was given a new generation.
-      const isRecycled = rc === 0 && former.token === token
-      this.#bury(former, isRecycled ? REPLACED : CLOSED)
-      if (isRecycled) {
-        // Closed and recycled without genpoll: the token has to change, or the former registration's
-        // last events would pass for the new one's.
-        fdTable.retire(fd)
-        token = generationOf(fd)
-        if (target instanceof OwnedFd && target.closed) {
-          control(epfd, EPOLL_CTL_DEL, fd, 0, 0, 0)
-          throw new ClosedError(target.constructor.name)
-        }
-      }
-      if (isRecycled || rc === EEXIST) rc = control(epfd, EPOLL_CTL_MOD, fd, mask, fd, token)
-    }
-    if (rc < 0) failControl(rc, EPOLL_CTL_ADD, fd)
-    return this.keep(new Registration(this, target, fd, token, mask, data))
-  }
-
-  /** Puts an entry that the kernel has taken into the list. */
-  keep(registration: Registration<T>): Registration<T> {
-    const { registrations } = this
-    // Filled up without gaps: an array with holes beyond its end turns into a dictionary.
-    while (registrations.length <= registration.fd) registrations.push(undefined)
-    registrations[registration.fd] = registration
-    this.size++
-    this.#refresh(registration)
-    return registration
-  }
-
-  modify(registration: Registration<T>, mask: number): void {
-    this.#assertAlive(registration)
-    const { fd, token } = registration
-    const rc = control(this.handle.fd, EPOLL_CTL_MOD, fd, mask, fd, token)
-    if (rc === ENOENT || rc === EBADF) {
-      this.#bury(registration, rc === EBADF ? CLOSED : REPLACED)
-      this.#assertAlive(registration)
-    }
-    if (rc < 0) failControl(rc, EPOLL_CTL_MOD, fd)
-    registration.mask = mask
-    this.#refresh(registration)
-  }
-
-  remove(registration: Registration<T>): boolean {
-    if (registration.status >= CLOSED || this.handle.closed) return false
-    const { fd, currentStatus } = registration
-    // Even if the table calls it stale: a number that was retired may still name the same file.
-    const rc = control(this.handle.fd, EPOLL_CTL_DEL, fd, 0, 0, 0)
-    if (rc === ENOENT || rc === EBADF) {
-      this.#bury(registration, rc === EBADF ? CLOSED : REPLACED)
-      return false
-    }
-    if (rc < 0) failControl(rc, EPOLL_CTL_DEL, fd)
-    this.#bury(registration, currentStatus >= CLOSED ? CLOSED : REMOVED)
-    return true
-  }
-
-  letGo(fd: number): number {
-    const registration = this.registrations[fd]
-    if (registration === undefined || this.handle.closed) return 0
-    const isCurrent = registration.currentStatus < CLOSED
-    const rc = control(this.handle.fd, EPOLL_CTL_DEL, fd, 0, 0, 0)
-    this.#bury(registration, isCurrent && rc === ENOENT ? REPLACED : CLOSED)
-    // Of a number that was retired, the kernel's no is no news.
-    return isCurrent ? rc : 0
-  }
-
-  /** Ends the life of a registration that is still in the list. */
-  #bury(registration: Registration<T>, status: number): void {
-    registration.status = status
-    this.registrations[registration.fd] = undefined
-    this.size--
-  }
-
-  #assertAlive(registration: Registration<T>): void {
-    const status = registration.currentStatus
-    if (status < CLOSED) return
-    const { fd, generation } = registration
-    const details = { fd, generation, op: 'EPOLL_CTL_MOD' }
-    throw atCaller(new StaleRegistrationError(REASONS[status]!, details))
-  }
-
-  /**
-   * Adding and modifying make the kernel look at the file again. An event of the running batch was
-   * read before that and isn't meant for what the registration is now, so it is passed over: if it
-   * still holds, the next wait reports it anew.
-   */
-  #refresh(registration: Registration<T>): void {
-    registration.status = ACTIVE
-    if (this.next >= this.count) return
-    registration.status = FRESH
-    this.#fresh.push(registration)
-  }
-
-  /** Called before another batch is read: what was fresh is active from then on. */
-  settle(): void {
-    while (this.#fresh.length > 0) {
-      const registration = this.#fresh.pop()!
-      if (registration.status === FRESH) registration.status = ACTIVE
-    }
+    return generations[this.fd] === this.token ? this.status : this.list.learn(this)
   }
 }
 

@@ -91,3 +91,15 @@ export function boolean(value: boolean | undefined, name: string, otherwise: boo
   if (typeof value !== 'boolean') throw invalidType(name, 'of type boolean', value)
   return value
 }
+
+/** An option that is one of a few words. The first is the default. */
+export function oneOf<Word extends string>(
+  value: Word | undefined,
+  name: string,
+  words: readonly [Word, ...Word[]],
+): Word {
+  if (value === undefined) return words[0]
+  if (typeof value !== 'string') throw invalidType(name, 'of type string', value)
+  if (!words.includes(value)) throw outOfRange(name, `one of '${words.join("', '")}'`, value)
+  return value
+}

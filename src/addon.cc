@@ -29,9 +29,16 @@ namespace {
 void TearDown(void* data) {
   auto* state = static_cast<State*>(data);
   for (int fd = 0; fd < state->owned_limit; fd++) {
-    if (fd_table::Owner(fd) != state->id) continue;
-    fd_table::Bump(fd);
-    Syscall(SYS_close, fd);
+    uint32_t since;
+    {
+      fd_table::Lock lock(fd);
+      if (lock.slot().owner != state->id) continue;
+      since = lock.slot().since;
+    }
+    CloseOwned(fd, since);
+  }
+  for (interest::List* list : state->lists) {
+    if (list != nullptr) interest::Release(list);
   }
   // The end of the main thread is the end of the process: a signal that arrives now had better find
   // itself still blocked than take its default action in the middle of an orderly exit.
@@ -72,8 +79,9 @@ const Export kOwnExports[] = {
 };
 
 const Export* const kExports[] = {
-    kOwnExports,     kEpollExports, kHostLoopExports, kFdExports,         kEventfdExports,
-    kTimerfdExports, kPidfdExports, kSignalfdExports, kSignalMaskExports, kProbeExports,
+    kOwnExports,      kEpollExports,      kInterestExports, kHostLoopExports,
+    kFdExports,       kEventfdExports,    kTimerfdExports,  kPidfdExports,
+    kSignalfdExports, kSignalMaskExports, kProbeExports,    kSameFileExports,
 };
 
 Napi::Object Fail(Napi::Env env, Napi::Object exports, const char* why) {

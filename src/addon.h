@@ -3,7 +3,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
+#include "interest_list.h"
 #include "napi.h"
 
 namespace genpoll {
@@ -34,9 +36,15 @@ struct State {
   Pinned buffer;                 // where reads and writes find their bytes
   Pinned unpacked;               // scratch where epoll_event is not 12 bytes; data is malloc'ed
   int owned_limit = 0;           // one more than the highest descriptor ever owned here
+  std::vector<interest::List*> lists;        // by the number of the epoll that was opened here
   uint32_t signal_users[kSignals + 1] = {};  // SignalFds of this environment, by signal
   bool is_main_thread;
 };
+
+// Closes a descriptor that was taken over at generation `since`, out of every interest list first.
+// 0 or -errno: -EBADF also if the number turns out to name another file, which is left open; 1 if
+// it is closed already.
+int32_t CloseOwned(int32_t fd, uint32_t since);
 
 }  // namespace genpoll
 

@@ -1,14 +1,17 @@
 #ifndef GENPOLL_CALL_H_
 #define GENPOLL_CALL_H_
 
+#include <cerrno>
 #include <utility>
 
 #include "addon.h"
 #include "exports.h"
+#include "fd_table.h"
 
 // Two ways for JavaScript to reach `int32_t F(State&, int32_t...)`. Node-API's own C functions are
 // used here rather than the C++ wrappers: this is the hot path, and the wrappers cost a few percent
-// of a system call. lib/ has checked every argument, so nothing is checked twice.
+// of a system call. lib/ has checked every argument, so nothing is checked twice. In a process that
+// was forked off without exec every call is refused.
 
 namespace genpoll {
 
@@ -22,7 +25,8 @@ struct Call<F> {
     void* data;
     napi_get_cb_info(env, info, nullptr, nullptr, nullptr, &data);
     auto& state = *static_cast<State*>(data);
-    state.registers[0] = FromRegisters(state, std::index_sequence_for<A...>());
+    state.registers[0] =
+        fd_table::is_forked ? -ESTALE : FromRegisters(state, std::index_sequence_for<A...>());
     return nullptr;
   }
 
@@ -38,7 +42,10 @@ struct Call<F> {
       words[i] = 0;
       napi_get_value_int32(env, values[i], &words[i]);
     }
-    int32_t rc = FromWords(*static_cast<State*>(data), words, std::index_sequence_for<A...>());
+    int32_t rc = -ESTALE;
+    if (!fd_table::is_forked) {
+      rc = FromWords(*static_cast<State*>(data), words, std::index_sequence_for<A...>());
+    }
     napi_value result;
     napi_create_int32(env, rc, &result);
     return result;

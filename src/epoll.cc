@@ -38,6 +38,14 @@ int64_t MonotonicNs() {
   return now.tv_sec * kNsPerSecond + now.tv_nsec;
 }
 
+// The processor time of this thread, as the low word of nanoseconds: good for differences of up to
+// two seconds.
+int32_t CpuClock(State&) {
+  timespec used;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+  return static_cast<int32_t>(used.tv_sec * kNsPerSecond + used.tv_nsec);
+}
+
 struct Room {
   epoll_event* events;
   int capacity;
@@ -80,23 +88,6 @@ int32_t EpollCtl(State&, int32_t epfd, int32_t op, int32_t fd, int32_t events, i
   event.data.u64 = static_cast<uint32_t>(data_low) |
                    static_cast<uint64_t>(static_cast<uint32_t>(data_high)) << 32;
   return Syscall(SYS_epoll_ctl, epfd, op, fd, &event);
-}
-
-// Adds `count` triples of [events, fd, generation] from the pinned buffer. Returns how many went
-// in; register 1 says why the next one didn't, if any is left.
-int32_t EpollAddAll(State& state, int32_t epfd, int32_t count) {
-  const auto* triples = reinterpret_cast<const int32_t*>(state.buffer.data);
-  if (count < 0 || static_cast<size_t>(count) > state.buffer.length / kTripleBytes) return -EINVAL;
-  state.registers[1] = 0;
-  for (int32_t i = 0; i < count; i++) {
-    const int32_t* triple = triples + 3 * i;
-    int32_t rc = EpollCtl(state, epfd, EPOLL_CTL_ADD, triple[1], triple[0], triple[1], triple[2]);
-    if (rc < 0) {
-      state.registers[1] = rc;
-      return i;
-    }
-  }
-  return count;
 }
 
 // A whole number of milliseconds and no signal mask: what nearly every wait is. A signal that is
@@ -181,7 +172,7 @@ const Export kEpollExports[] = {
     {"epoll_wait", Call<EpollWait>::ByRegisters},
     {"epoll_pwait", Call<EpollPwait>::ByRegisters},
     {"epoll_create1", Call<EpollCreate1>::ByArguments},
-    {"epoll_add_all", Call<EpollAddAll>::ByArguments},
+    {"cpu_clock", Call<CpuClock>::ByArguments},
     {"epoll_get_params", Call<EpollGetParams>::ByArguments},
     {"epoll_set_params", Call<EpollSetParams>::ByArguments},
     {nullptr, nullptr},

@@ -18,6 +18,7 @@ struct Export {
 
 // Ends with a null name.
 extern const Export kEpollExports[];
+extern const Export kInterestExports[];
 extern const Export kHostLoopExports[];
 extern const Export kFdExports[];
 extern const Export kEventfdExports[];
@@ -26,6 +27,7 @@ extern const Export kPidfdExports[];
 extern const Export kSignalfdExports[];
 extern const Export kSignalMaskExports[];
 extern const Export kProbeExports[];
+extern const Export kSameFileExports[];
 
 }  // namespace genpoll
 

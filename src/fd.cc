@@ -6,6 +6,7 @@
 
 #include "call.h"
 #include "fd_table.h"
+#include "interest_list.h"
 #include "syscall.h"
 
 namespace genpoll {
@@ -30,13 +31,16 @@ int32_t CloseNumber(int32_t fd) {
   return rc == -EINTR ? 0 : rc;
 }
 
-// The two calls that change a descriptor by its token. The lock keeps the number from being
-// recycled between the check and the change.
+bool IsOwned(const fd_table::Lock& lock, int32_t since) {
+  return lock.slot().owner != 0 && lock.slot().since == static_cast<uint32_t>(since);
+}
+
+// The two calls that change an owned descriptor. The lock keeps the number from being recycled
+// between the check and the change.
 template <typename Change>
-int32_t IfCurrent(int32_t fd, int32_t generation, Change change) {
+int32_t IfOwned(int32_t fd, int32_t since, Change change) {
   fd_table::Lock lock(fd);
-  if (!lock.IsCurrent(static_cast<uint32_t>(generation))) return -EBADF;
-  return change();
+  return IsOwned(lock, since) ? change() : -EBADF;
 }
 
 int32_t Read(State& state, int32_t fd, int32_t offset, int32_t length) {
@@ -65,26 +69,34 @@ int32_t WriteU64(State& state, int32_t fd) {
 }
 
 int32_t Close(State&, int32_t fd) {
-  // Before the close: once it is done, another thread may be given the number.
-  fd_table::Bump(fd);
+  if (fd_table::HasSlot(fd)) {
+    // Before the close: once it is done, another thread may be given the number.
+    fd_table::Lock lock(fd);
+    interest::Leave(lock, fd);
+    lock.Renew();
+  }
   return CloseNumber(fd);
 }
 
-int32_t Dup(State&, int32_t fd) { return fd_table::Opened(Syscall(SYS_dup, fd)); }
+int32_t Dup(State&, int32_t fd) { return fd_table::Duplicated(Syscall(SYS_dup, fd), fd); }
 
 int32_t DupCloexec(State&, int32_t fd) {
-  return fd_table::Opened(Syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, 0));
+  return fd_table::Duplicated(Syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, 0), fd);
 }
 
 int32_t Dup3(State&, int32_t old_fd, int32_t new_fd, int32_t flags) {
-  return fd_table::Opened(Syscall(SYS_dup3, old_fd, new_fd, flags));
+  return interest::Replace(old_fd, new_fd, flags, false);
+}
+
+int32_t FdReplace(State&, int32_t original, int32_t fd) {
+  return interest::Replace(original, fd, O_CLOEXEC, true);
 }
 
 int32_t Pipe2(State& state, int32_t flags) {
   int32_t* fds = &state.registers[1];
   const int32_t rc = Syscall(SYS_pipe2, fds, flags);
   if (rc < 0) return rc;
-  for (int i = 0; i < 2; i++) fd_table::Bump(fds[i]);
+  for (int i = 0; i < 2; i++) fd_table::Renew(fds[i]);
   return 0;
 }
 
@@ -92,7 +104,7 @@ int32_t Socketpair(State& state, int32_t domain, int32_t type, int32_t protocol)
   int32_t* fds = &state.registers[1];
   const int32_t rc = Syscall(SYS_socketpair, domain, type, protocol, fds);
   if (rc < 0) return rc;
-  for (int i = 0; i < 2; i++) fd_table::Bump(fds[i]);
+  for (int i = 0; i < 2; i++) fd_table::Renew(fds[i]);
   return 0;
 }
 
@@ -126,37 +138,77 @@ int32_t KcmpEpoll(State&, int32_t pid1, int32_t pid2, int32_t index1, int32_t ef
   return Syscall(SYS_kcmp, pid1, pid2, kKcmpEpollTfd, index1, slot);
 }
 
-int32_t FdOwn(State& state, int32_t fd) {
-  int32_t rc = Syscall(SYS_fcntl, fd, F_GETFD, 0);
+int32_t FdOwn(State& state, int32_t fd, int32_t is_new) {
+  const int32_t rc = Syscall(SYS_fcntl, fd, F_GETFD, 0);
   if (rc < 0) return rc;
-  rc = fd_table::Own(fd, state.id);
-  if (rc == 0 && fd >= state.owned_limit) state.owned_limit = fd + 1;
+  if (!fd_table::HasSlot(fd)) return -EBADF;
+  {
+    fd_table::Lock lock(fd);
+    fd_table::Slot& slot = lock.slot();
+    if (slot.owner != 0) return -EEXIST;
+    if (lock.generation() == 0) lock.Renew();
+    if (!slot.is_worn) {
+      slot.owner = state.id;
+      slot.since = lock.generation();
+      if (fd >= state.owned_limit) state.owned_limit = fd + 1;
+      return fd;
+    }
+  }
+  // Whoever owns a number believes its generation, and this one's have all been used.
+  if (!is_new) return -EOVERFLOW;
+  const int32_t other = fd_table::Duplicated(Syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, fd + 1), fd);
+  if (other < 0) return other;
+  Close(state, fd);
+  return FdOwn(state, other, is_new);
+}
+
+int32_t FdIsOwned(State&, int32_t fd, int32_t since) {
+  fd_table::Lock lock(fd);
+  return IsOwned(lock, since);
+}
+
+int32_t FdRelease(State&, int32_t fd, int32_t since) {
+  fd_table::Lock lock(fd);
+  if (!IsOwned(lock, since)) return 1;
+  const int32_t rc = interest::Leave(lock, fd);
+  lock.Renew();
   return rc;
 }
 
 int32_t FdRetire(State&, int32_t fd) {
-  fd_table::Bump(fd);
+  fd_table::Renew(fd);
   return 0;
 }
 
-int32_t FdClose(State&, int32_t fd, int32_t generation) {
-  {
-    fd_table::Lock lock(fd);
-    if (!lock.IsCurrent(static_cast<uint32_t>(generation))) return 1;
-    lock.Bump();
-  }
-  return CloseNumber(fd);
+int32_t FdRetireIf(State&, int32_t fd, int32_t generation) {
+  fd_table::Lock lock(fd);
+  if (lock.IsCurrent(static_cast<uint32_t>(generation))) lock.Renew();
+  return 0;
 }
 
-int32_t FdSetCloexec(State&, int32_t fd, int32_t generation, int32_t on) {
-  return IfCurrent(fd, generation, [&] { return Syscall(SYS_ioctl, fd, on ? FIOCLEX : FIONCLEX); });
+int32_t FdClose(State&, int32_t fd, int32_t since) { return CloseOwned(fd, since); }
+
+int32_t FdSetCloexec(State&, int32_t fd, int32_t since, int32_t on) {
+  return IfOwned(fd, since, [&] { return Syscall(SYS_ioctl, fd, on ? FIOCLEX : FIONCLEX); });
 }
 
-int32_t FdSetNonBlocking(State&, int32_t fd, int32_t generation, int32_t on) {
-  return IfCurrent(fd, generation, [&] { return Syscall(SYS_ioctl, fd, FIONBIO, &on); });
+int32_t FdSetNonBlocking(State&, int32_t fd, int32_t since, int32_t on) {
+  return IfOwned(fd, since, [&] { return Syscall(SYS_ioctl, fd, FIONBIO, &on); });
 }
 
 }  // namespace
+
+int32_t CloseOwned(int32_t fd, uint32_t since) {
+  {
+    fd_table::Lock lock(fd);
+    if (!IsOwned(lock, static_cast<int32_t>(since))) return 1;
+    const int32_t rc = interest::Leave(lock, fd);
+    lock.Renew();
+    // The number names a stranger.
+    if (rc < 0) return rc;
+  }
+  return CloseNumber(fd);
+}
 
 const Export kFdExports[] = {
     {"read", Call<Read>::ByRegisters},
@@ -177,7 +229,11 @@ const Export kFdExports[] = {
     {"kcmp", Call<Kcmp>::ByArguments},
     {"kcmp_epoll", Call<KcmpEpoll>::ByArguments},
     {"fd_own", Call<FdOwn>::ByArguments},
+    {"fd_is_owned", Call<FdIsOwned>::ByArguments},
+    {"fd_release", Call<FdRelease>::ByArguments},
+    {"fd_replace", Call<FdReplace>::ByArguments},
     {"fd_retire", Call<FdRetire>::ByArguments},
+    {"fd_retire_if", Call<FdRetireIf>::ByArguments},
     {"fd_close", Call<FdClose>::ByArguments},
     {"fd_set_cloexec", Call<FdSetCloexec>::ByArguments},
     {"fd_set_non_blocking", Call<FdSetNonBlocking>::ByArguments},

@@ -19,13 +19,14 @@ constexpr size_t kStackBytes = 64 * 1024;
 
 struct Attempt {
   long number;
+  int32_t arguments[3];
   int32_t result;
 };
 
-// Descriptor or pid -1: a call that exists can only refuse it.
 int Try(void* argument) {
   auto* attempt = static_cast<Attempt*>(argument);
-  attempt->result = Syscall(attempt->number, -1);
+  const auto& [a, b, c] = attempt->arguments;
+  attempt->result = Syscall(attempt->number, a, b, c);
   return 0;
 }
 
@@ -41,10 +42,9 @@ bool IsFiltered() {
   return strstr(text, "\nSeccomp:\t0\n") == nullptr;
 }
 
-// 1 if system call `number` can be used, 0 if not. Container profiles older than the call answer
-// EPERM where a kernel says ENOSYS.
-int32_t Probe(State&, int32_t number) {
-  Attempt attempt = {number, -ENOSYS};
+// What a system call answers here; -ENOSYS also if it would end the process.
+int32_t Probe(State&, int32_t number, int32_t a, int32_t b, int32_t c) {
+  Attempt attempt = {number, {a, b, c}, -ENOSYS};
   if (!IsFiltered()) {
     Try(&attempt);
   } else {
@@ -59,9 +59,9 @@ int32_t Probe(State&, int32_t number) {
       }
     }
     free(stack);
-    if (status != 0) return 0;
+    if (status != 0) return -ENOSYS;
   }
-  return attempt.result != -ENOSYS && attempt.result != -EPERM;
+  return attempt.result;
 }
 
 }  // namespace

@@ -1,19 +1,12 @@
-import { spawnSync } from 'node:child_process'
 import { constants } from 'node:os'
-import { fileURLToPath } from 'node:url'
 import { test } from './fixtures/check.js'
-import { compile } from './fixtures/compile.js'
+import { runWithout } from './fixtures/deny.js'
 
 const { EINVAL, ENOSYS, EPERM } = constants.errno
-const SYS_epoll_pwait2 = 441
-const script = fileURLToPath(new URL('./fixtures/children/short-waits.mjs', import.meta.url))
 
 /** Runs waits of less than a millisecond's grain where a seccomp filter denies epoll_pwait2. */
-function waitWithout(answer: number | 'kill'): Record<string, unknown> {
-  const args = [SYS_epoll_pwait2, answer, process.execPath, script].map(String)
-  const { stdout, stderr, status, signal } = spawnSync(compile('deny'), args, { encoding: 'utf8' })
-  if (status !== 0) throw new Error(`it ended with ${status ?? signal}: ${stderr}`)
-  return JSON.parse(stdout)
+function waitWithout(answer: number | 'kill'): unknown {
+  return runWithout([{ syscall: 'epoll_pwait2', answer }], 'short-waits.mjs')
 }
 
 const names = ['sys.epoll_pwait2', 'sys.epoll_pwait2 with a mask', 'sys.epoll_pwait', 'Epoll.wait']

@@ -44,9 +44,9 @@ function deliveredBy(epoll: Epoll<EventFd>): Registration<EventFd>[] {
 for (const [kind, mask] of Object.entries(MASKS)) {
   test(`${kind}: the next wait delivers the rest, without asking the kernel`, (t) => {
     afterThrow(mask, (epoll, batch) => {
-      t.strictSame(epoll.stats, { waits: 1, delivered: 1, stale: 0 })
+      t.strictSame(epoll.stats, { waits: 1, delivered: 1, stale: 0, rebuilds: 0 })
       t.strictSame(deliveredBy(epoll), batch.slice(1))
-      t.strictSame(epoll.stats, { waits: 1, delivered: 3, stale: 0 })
+      t.strictSame(epoll.stats, { waits: 1, delivered: 3, stale: 0, rebuilds: 0 })
       t.strictSame(deliveredBy(epoll), mask === EPOLLIN ? batch : [])
     })
   })

@@ -190,12 +190,12 @@ test('get and size know the living registrations', (t) => {
 test('stats count the native waits and what was delivered', (t) => {
   using epoll = new Epoll()
   using bell = ready()
-  t.strictSame(epoll.stats, { waits: 0, delivered: 0, stale: 0 })
+  t.strictSame(epoll.stats, { waits: 0, delivered: 0, stale: 0, rebuilds: 0 })
   epoll.wait(0, ignore)
   epoll.add(bell, EPOLLIN, undefined)
   epoll.wait(0, ignore)
   epoll.wait(0, ignore)
-  t.strictSame(epoll.stats, { waits: 3, delivered: 2, stale: 0 })
+  t.strictSame(epoll.stats, { waits: 3, delivered: 2, stale: 0, rebuilds: 0 })
 })
 
 test('a wait reads maxEvents events at most', (t) => {
@@ -215,7 +215,7 @@ test('a stale event is dropped, counted, and doesn’t make wait(0) wait again',
   epoll.add(number, EPOLLIN, undefined)
   fdTable.retire(number)
   t.equal(epoll.wait(0, ignore), 0)
-  t.strictSame(epoll.stats, { waits: 1, delivered: 0, stale: 1 })
+  t.strictSame(epoll.stats, { waits: 1, delivered: 0, stale: 1, rebuilds: 0 })
   sys.close(number)
 })
 
@@ -230,7 +230,7 @@ test('stale events don’t end a wait before its time', (t) => {
     t.equal(epoll.wait(timeoutMs, ignore), 0)
     t.ok(process.hrtime.bigint() - start >= BigInt(timeoutMs * 1e6))
   }
-  t.equal(epoll.stats.stale, epoll.stats.waits)
+  t.equal(epoll.stats.stale, 1, 'its entry went with the first')
   sys.close(number)
 })
 

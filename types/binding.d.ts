@@ -10,7 +10,9 @@
  *   more. The others take and return numbers.
  * - 64-bit values and second results travel in the registers either way. `wideRegisters` is the
  *   memory behind register 8: its word n is registers 8 + 2n and 9 + 2n, low word first.
- * - A function that makes or closes a descriptor bumps the number's generation.
+ * - A function that makes or closes a descriptor bumps the number's generation, and one that closes
+ *   or replaces it takes the number out of every interest list of the process first.
+ * - In a process that was forked off without exec every function answers -ESTALE.
  */
 export interface Binding {
   /** The 32-bit words, sixteen of them: the last eight are `wideRegisters`. */
@@ -30,7 +32,7 @@ export interface Binding {
 
   /** Where waits write their triples, until it is called again. `lib/binding.ts` keeps it alive. */
   pin_events(out: Uint32Array): void
-  /** Where `read`, `write` and `epoll_add_all` find their bytes, likewise. */
+  /** Where `read`, `write`, `interest_add_all` and `interest_rebuild` find their bytes, likewise. */
   pin_buffer(view: NodeJS.ArrayBufferView): void
 
   /** `[epfd, op, fd, events, dataLow, dataHigh]` → 0 */
@@ -55,15 +57,57 @@ export interface Binding {
   /** `[fd]`, wide 0: the word to write (eventfd) → 8 */
   write_u64: RegisterCall
 
-  epoll_create1(flags: number): number
   /**
-   * Adds `count` triples `[events, fd, generation]` of the pinned buffer → how many went in;
-   * register 1: 0, or the -errno of the next.
+   * `[epfd, fd, events, generation (0: whichever), follows]` → 0, register 1: the generation that was
+   * registered, register 2: 1 the number is owned, 2 it was recycled without genpoll. 1: the
+   * generation isn't current, and nothing is done
    */
-  epoll_add_all(epfd: number, count: number): number
+  interest_add: RegisterCall
+  /** `[epfd, fd, generation, events]` → 0, or 1 if the generation isn't current */
+  interest_modify: RegisterCall
+  /** `[epfd, fd, generation]` → 0, or 1 if there is no such entry any more */
+  interest_remove: RegisterCall
+  /**
+   * `[epfd, fd]` → -EEXIST if the number still names the file that was registered under it; 0 or
+   * another -errno if it names another, -EBADF if none
+   */
+  interest_probe: RegisterCall
+
+  epoll_create1(flags: number): number
+  /** The processor time of this thread: the low word of nanoseconds */
+  cpu_clock(): number
   /** → 0, registers 1 to 3: usecs, budget, prefer (EPIOCGPARAMS) */
   epoll_get_params(epfd: number): number
   epoll_set_params(epfd: number, usecs: number, budget: number, prefer: number): number
+
+  /** Makes an epoll of this environment an interest list, which the calls below work on → 0 */
+  interest_open(epfd: number, isShared: number): number
+  /**
+   * `interest_add` for `count` triples `[events, fd, generation]` of the pinned buffer: all or none →
+   * 0, and each became `[register 2, fd, register 1]`; else register 1: which one failed
+   */
+  interest_add_all(epfd: number, count: number, follows: number): number
+  /**
+   * Registers what a number names now in place of what it named at a generation → 0, register 1: the
+   * new generation
+   */
+  interest_follow(epfd: number, fd: number, generation: number, events: number): number
+  /** → 1 if the number is registered, else 0; register 1: the generation of its newest entry or 0 */
+  interest_find(epfd: number, fd: number): number
+  /** Forgets an entry that isn't in the kernel's list any more. */
+  interest_drop(epfd: number, fd: number, generation: number): number
+  /**
+   * Deletes an entry whose number names another file or none → 1 if it could, else 0. `hasCalls`:
+   * close_range, pidfd_open and pidfd_getfd can be used
+   */
+  interest_evict(epfd: number, fd: number, generation: number, hasCalls: number): number
+  /**
+   * Puts a new epoll with `count` entries `[events, fd, generation]` of the pinned buffer in the
+   * place of the old → 0
+   */
+  interest_rebuild(epfd: number, count: number): number
+  /** → how many registrations are alive */
+  interest_size(epfd: number): number
 
   /** Puts the descriptor of this thread's Node loop into an epoll: IN | ET, token 0:0. */
   host_attach(epfd: number): number
@@ -126,19 +170,36 @@ export interface Binding {
     toff: number,
   ): number
 
-  /** Marks an open number as owned by this environment, which closes it when it ends. */
-  fd_own(fd: number): number
+  /** → 1 if both name one open file, 0 if not, -EOPNOTSUPP if neither can be polled */
+  same_file_epoll(a: number, b: number): number
+
+  /**
+   * Marks an open number as owned by this environment, which closes it when it ends → the number:
+   * another one if this `isNew` and its generations are used up. An owner is known by the generation
+   * at which it took over, `since` below.
+   */
+  fd_own(fd: number, isNew: number): number
+  fd_is_owned(fd: number, since: number): number
+  /** Gives it up, open and in no interest list; 1 if it isn't owned, -EBADF as `fd_close` */
+  fd_release(fd: number, since: number): number
+  /** `close`; 1 if it isn't owned, -EBADF also if it names another file, which is left open */
+  fd_close(fd: number, since: number): number
+  /** -EBADF if it isn't owned */
+  fd_set_cloexec(fd: number, since: number, on: number): number
+  /** -EBADF if it isn't owned */
+  fd_set_non_blocking(fd: number, since: number, on: number): number
+  /** `dup3(original, fd, O_CLOEXEC)`: owner and registrations stay, with a new generation → fd */
+  fd_replace(original: number, fd: number): number
   /** The number means something else from now on, and is nobody's → 0 */
   fd_retire(fd: number): number
-  /** `close`, if the generation is current; 1 if it isn't, and nothing is done */
-  fd_close(fd: number, generation: number): number
-  /** -EBADF if the generation isn't current */
-  fd_set_cloexec(fd: number, generation: number, on: number): number
-  /** -EBADF if the generation isn't current */
-  fd_set_non_blocking(fd: number, generation: number, on: number): number
+  /** The same, if the generation is current → 0 */
+  fd_retire_if(fd: number, generation: number): number
 
-  /** → 1 if a system call, by its number, can be used here; tried so that no filter can kill us */
-  probe(number: number): number
+  /**
+   * → what a system call answers here, by its number, tried so that no filter can kill us; -ENOSYS
+   * if one would
+   */
+  probe(number: number, a: number, b: number, c: number): number
 }
 
 /** A native function that takes its arguments and leaves its result in the registers. */

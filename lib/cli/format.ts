@@ -1,17 +1,8 @@
-import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLRDHUP } from '../constants.js'
-
-const NAMES: readonly (readonly [bit: number, name: string])[] = [
-  [EPOLLIN, 'in'],
-  [EPOLLOUT, 'out'],
-  [EPOLLPRI, 'pri'],
-  [EPOLLRDHUP, 'rdhup'],
-  [EPOLLERR, 'err'],
-  [EPOLLHUP, 'hup'],
-]
+import { eventNames as constantNames } from '../events.js'
 
 /** `EPOLLIN | EPOLLHUP` → `['in', 'hup']`. */
 export function eventNames(events: number): string[] {
-  return NAMES.filter(([bit]) => (events & bit) !== 0).map(([, name]) => name)
+  return constantNames(events).map((name) => name.slice('EPOLL'.length).toLowerCase())
 }
 
 /** A duration or a time to the microsecond. */

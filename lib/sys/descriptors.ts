@@ -1,8 +1,7 @@
 import { binding, bytesOf, pinBuffer } from '../binding.js'
-import { KCMP_EPOLL_TFD, O_CLOEXEC } from '../constants.js'
+import { KCMP_EPOLL_TFD } from '../constants.js'
 import { EAGAIN } from '../errno.js'
 import { check, fail } from '../errors.js'
-import { letGo } from '../fd-table.js'
 import { int32, integer, invalidType, object } from '../validate.js'
 
 const { registers } = binding
@@ -93,7 +92,7 @@ function select(buffer: NodeJS.ArrayBufferView, offset: number, length: number |
  * @see https://man7.org/linux/man-pages/man2/close.2.html
  */
 export function close(fd: number): void {
-  letGo(int32(fd, 'fd'))
+  int32(fd, 'fd')
   check(binding.close(fd), 'close', fd)
 }
 
@@ -109,7 +108,7 @@ export function dup(fd: number): number {
 
 /**
  * `dup3(old, new, flags)`: makes the number `newFd` name the file of `oldFd`, and closes what it
- * named before, which leaves every `Epoll` of this thread first.
+ * named before, which leaves every `Epoll` first. Registrations that follow their number stay.
  *
  * @param flags `0` or `O_CLOEXEC`.
  * @returns `newFd`.
@@ -120,10 +119,6 @@ export function dup3(oldFd: number, newFd: number, flags: number): number {
   int32(oldFd, 'oldFd')
   int32(newFd, 'newFd')
   int32(flags, 'flags')
-  // Only a call that will replace something may cost `newFd` its registrations.
-  const willReplace =
-    oldFd !== newFd && (flags & ~O_CLOEXEC) === 0 && binding.fcntl(oldFd, F_GETFD, 0) >= 0
-  if (willReplace) letGo(newFd)
   return check(binding.dup3(oldFd, newFd, flags), 'dup3', oldFd)
 }
 

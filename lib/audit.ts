@@ -1,0 +1,74 @@
+import { EBADF, EEXIST } from './errno.js'
+import { type KernelEntry, kernelEntries } from './fdinfo.js'
+import type { InterestList } from './interest-list.js'
+import { type Registration, TRUSTED, VERIFIED } from './registration.js'
+import type { Zombies } from './zombies.js'
+
+/**
+ * `'live'`: as it should be. `'zombie'`: in the kernel's list, under no active registration. `'lost'`:
+ * active here, gone from the kernel's list. `'replaced'`: in both, but the number names another file
+ * now.
+ */
+export type AuditStatus = 'live' | 'zombie' | 'lost' | 'replaced'
+
+export interface AuditEntry {
+  readonly fd: number
+  /** The generation in the entry's token; of an entry that another process made, whatever is there. */
+  readonly generation: number
+  /** The mask that the kernel has, or for `'lost'` the one that was asked for. */
+  readonly events: number
+  readonly status: AuditStatus
+}
+
+/** What `Epoll.audit` found. */
+export interface AuditReport {
+  readonly entries: readonly AuditEntry[]
+  readonly counts: Readonly<Record<AuditStatus, number>>
+}
+
+/** Compares the kernel's interest list with ours, entry by entry. */
+export function audit<T>(list: InterestList<T>, isHost: (entry: KernelEntry) => boolean) {
+  const entries: AuditEntry[] = []
+  const replaced: [registration: Registration<T>, errno: number][] = []
+  const zombies: KernelEntry[] = []
+  const missing = new Set(list.living())
+  for (const entry of kernelEntries(list.handle.fd)) {
+    if (isHost(entry)) continue
+    const { fd, events, dataLow, dataHigh } = entry
+    const registration = list.get(fd)
+    let status: AuditStatus = 'zombie'
+    if (registration !== undefined && dataLow === fd && dataHigh === registration.token) {
+      missing.delete(registration)
+      const rc = list.probe(registration)
+      if (rc === EEXIST) status = 'live'
+      else {
+        if (rc !== EBADF) status = 'replaced'
+        replaced.push([registration, rc])
+      }
+    }
+    if (status === 'zombie' || status === 'replaced') zombies.push(entry)
+    entries.push({ fd, generation: dataHigh >>> 0, events, status })
+  }
+  for (const { fd, generation, events } of missing) {
+    entries.push({ fd, generation, events, status: 'lost' })
+  }
+  const counts = { live: 0, zombie: 0, lost: 0, replaced: 0 }
+  for (const { status } of entries) counts[status]++
+  return { report: { entries, counts }, replaced, missing, zombies }
+}
+
+/** Puts right what an audit has found. */
+export function repair<T>(
+  list: InterestList<T>,
+  zombies: Zombies<T>,
+  found: ReturnType<typeof audit<T>>,
+): void {
+  for (const [registration, errno] of found.replaced) list.lose(registration, errno)
+  for (const registration of found.missing) {
+    // What is owned names what it did, so that another process has deleted the entry. Of the others
+    // nothing is known any more: their file may be gone.
+    if ((registration.flags & (TRUSTED | VERIFIED)) === TRUSTED) list.restore(registration)
+    else list.lose(registration, list.probe(registration))
+  }
+  for (const { fd, dataHigh } of found.zombies) zombies.meet(fd, dataHigh, 0, true)
+}

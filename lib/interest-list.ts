@@ -1,0 +1,374 @@
+import { binding, pinBuffer } from './binding.js'
+import { EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD } from './constants.js'
+import { EBADF, EEXIST, ENOENT } from './errno.js'
+import { atCaller, ClosedError, check, type StaleReason, StaleRegistrationError } from './errors.js'
+import { OwnedFd } from './fd.js'
+import {
+  ACTIVE,
+  CLOSED,
+  FOLLOWS,
+  FRESH,
+  REASONS,
+  REMOVED,
+  REPLACED,
+  Registration,
+  type Target,
+  TRUSTED,
+  VERIFIED,
+} from './registration.js'
+import { failControl } from './sys/epoll.js'
+
+const { generations, registers } = binding
+
+const native = {
+  add: binding.interest_add,
+  modify: binding.interest_modify,
+  remove: binding.interest_remove,
+  probe: binding.interest_probe,
+}
+/** Results of `interest_add` and the like beside 0 and -errno. */
+const NOT_CURRENT = 1
+const OWNED = 1
+const RECYCLED = 2
+const HAUNTED = 4
+
+/**
+ * Of which registrations the kernel is asked, before each event, whether their number still names
+ * their file: of those that genpoll doesn't own, of all, or of none.
+ */
+export type Verify = 'foreign' | 'always' | 'never'
+
+/** What `add` is told of a registration, checked. */
+export interface Wish<T> {
+  readonly target: Target
+  readonly fd: number
+  readonly mask: number
+  readonly data: T
+}
+
+/** How a registration ended whose entry may still be in the kernel's list. */
+export interface Grave {
+  readonly token: number
+  readonly cause: StaleReason
+  isReported: boolean
+}
+
+/** One number for a descriptor number and a generation, exact. */
+export function keyOf(fd: number, token: number): number {
+  return fd * 2 ** 32 + (token >>> 0)
+}
+
+/**
+ * An interest list (epoll(7)) as JavaScript knows it: the registrations of one epoll, by descriptor
+ * number. It holds the epoll's own descriptor, so that a registration outlives its `Epoll` safely.
+ */
+export class InterestList<T> {
+  /** The batch that was read last: its events [next, count) are still to be delivered. */
+  next = 0
+  count = 0
+  readonly registrations: (Registration<T> | undefined)[] = []
+  /** By number: the last registration that ended without being deleted. */
+  readonly graves = new Map<number, Grave>()
+  /** What ended since the running batch was read, by key; whether its entry was deleted. */
+  readonly ended = new Map<number, boolean>()
+  readonly #fresh: Registration<T>[] = []
+
+  constructor(
+    readonly handle: OwnedFd,
+    readonly verification: Verify,
+    /** Other processes use the epoll too. */
+    readonly isShared: boolean,
+  ) {
+    check(binding.interest_open(handle.fd, isShared ? 1 : 0), 'epoll_create1')
+  }
+
+  /** How many registrations are alive, in all threads' opinion. */
+  get size(): number {
+    return check(binding.interest_size(this.handle.fd), 'epoll_ctl')
+  }
+
+  /** The living registration under a number. */
+  get(fd: number): Registration<T> | undefined {
+    const found = this.registrations[fd]
+    return found === undefined || found.currentStatus >= CLOSED ? undefined : found
+  }
+
+  /** All that are alive. */
+  living(): Registration<T>[] {
+    return this.registrations.filter(
+      (registration): registration is Registration<T> =>
+        registration !== undefined && registration.currentStatus < CLOSED,
+    )
+  }
+
+  add({ target, fd, mask, data }: Wish<T>, follows: number): Registration<T> {
+    registers[0] = this.handle.fd
+    registers[1] = fd
+    registers[2] = mask
+    registers[3] = expectationOf(target)
+    registers[4] = follows
+    native.add()
+    const rc = registers[0]!
+    if (rc !== 0) this.#failAdd(rc, target, fd)
+    return this.#keep(target, fd, registers[1]!, mask, registers[2]!, follows, data)
+  }
+
+  /** All of them, or none. */
+  addAll(wishes: readonly Wish<T>[], follows: number): Registration<T>[] {
+    const epfd = this.handle.fd
+    if (wishes.length === 0) return []
+    const triples = new Int32Array(3 * wishes.length)
+    wishes.forEach(({ target, fd, mask }, i) => {
+      triples.set([mask, fd, expectationOf(target)], 3 * i)
+    })
+    pinBuffer(triples, triples.byteLength)
+    const rc = binding.interest_add_all(epfd, wishes.length, follows)
+    if (rc !== 0) {
+      const { target, fd } = wishes[registers[1]!]!
+      this.#failAdd(rc, target, fd)
+    }
+    return wishes.map(({ target, fd, mask, data }, i) =>
+      this.#keep(target, fd, triples[3 * i + 2]!, mask, triples[3 * i]!, follows, data),
+    )
+  }
+
+  #failAdd(rc: number, target: Target, fd: number): never {
+    if (rc === NOT_CURRENT) {
+      const former = this.registrations[fd]
+      if (former !== undefined && (registers[2]! & RECYCLED) !== 0)
+        this.#end(former, REPLACED, false)
+      throw atCaller(new ClosedError((target as OwnedFd).constructor.name))
+    }
+    return failControl(rc, EPOLL_CTL_ADD, fd)
+  }
+
+  /** Puts an entry that the kernel has taken into the list. */
+  #keep(
+    target: Target,
+    fd: number,
+    token: number,
+    mask: number,
+    findings: number,
+    follows: number,
+    data: T,
+  ): Registration<T> {
+    const isOwned = (findings & OWNED) !== 0
+    let flags = (isOwned ? TRUSTED : 0) | (follows === 0 ? 0 : FOLLOWS)
+    const { verification } = this
+    if (verification === 'always' || (verification === 'foreign' && flags !== TRUSTED)) {
+      flags |= VERIFIED
+    }
+    const { registrations } = this
+    const former = registrations[fd]
+    if (former !== undefined) {
+      const status =
+        (findings & RECYCLED) !== 0 ? REPLACED : former.token === token ? REMOVED : CLOSED
+      this.#end(former, status, (findings & HAUNTED) === 0)
+    }
+    // Filled up without gaps: an array with holes beyond its end turns into a dictionary.
+    while (registrations.length <= fd) registrations.push(undefined)
+    const registration = new Registration(this, target, fd, token, mask, flags, data)
+    registrations[fd] = registration
+    this.#refresh(registration)
+    return registration
+  }
+
+  modify(registration: Registration<T>, mask: number): void {
+    this.#assertAlive(registration)
+    const { fd } = registration
+    registers[0] = this.handle.fd
+    registers[1] = fd
+    registers[2] = registration.token
+    registers[3] = mask
+    native.modify()
+    const rc = registers[0]!
+    if (rc === NOT_CURRENT || rc === ENOENT || rc === EBADF) {
+      if (rc !== NOT_CURRENT) this.#miss(registration, rc)
+      // If it lives on, its number was replaced, and the registration with it.
+      this.modify(registration, mask)
+      return
+    }
+    if (rc < 0) failControl(rc, EPOLL_CTL_MOD, fd)
+    registration.mask = mask
+    this.#refresh(registration)
+  }
+
+  remove(registration: Registration<T>): boolean {
+    if (registration.status >= CLOSED || this.handle.closed) return false
+    const { fd, token } = registration
+    const isKnown = generations[fd] === token
+    registers[0] = this.handle.fd
+    registers[1] = fd
+    registers[2] = token
+    native.remove()
+    const rc = registers[0]!
+    if (rc === NOT_CURRENT) {
+      // Replaced in another thread, with a new generation, or closed there.
+      return registration.currentStatus < CLOSED && this.remove(registration)
+    }
+    if (rc === ENOENT || rc === EBADF) {
+      this.#end(registration, rc === EBADF ? CLOSED : REPLACED, false)
+      return false
+    }
+    if (rc < 0) failControl(rc, EPOLL_CTL_DEL, fd)
+    this.#end(registration, isKnown ? REMOVED : CLOSED, true)
+    return true
+  }
+
+  /**
+   * The kernel's word: whether a registration's number names the file that was registered. If not,
+   * it is lost, or follows.
+   */
+  confirm(registration: Registration<T>): boolean {
+    const rc = this.probe(registration)
+    if (rc === EEXIST) return true
+    this.lose(registration, rc)
+    return false
+  }
+
+  /** `EEXIST` if the number names the file that was registered. */
+  probe(registration: Registration<T>): number {
+    registers[0] = this.handle.fd
+    registers[1] = registration.fd
+    native.probe()
+    return registers[0]!
+  }
+
+  verify(registration: Registration<T>): 'current' | 'replaced' | 'closed' {
+    const status = registration.currentStatus
+    if (status === REMOVED) this.#assertAlive(registration)
+    if (status >= CLOSED) return status === CLOSED ? 'closed' : 'replaced'
+    const rc = this.probe(registration)
+    if (rc === EEXIST) return 'current'
+    if (this.isShared) this.#miss(registration, rc)
+    else this.lose(registration, rc)
+    if (registration.status === REMOVED) this.#assertAlive(registration)
+    return rc === EBADF ? 'closed' : 'replaced'
+  }
+
+  /**
+   * The kernel has answered a question about a registration with an errno that means that its number
+   * names another file, or none.
+   */
+  lose(registration: Registration<T>, errno: number): void {
+    const { fd, token, flags } = registration
+    if ((flags & FOLLOWS) !== 0) {
+      this.#follow(registration)
+      return
+    }
+    check(binding.fd_retire_if(fd, token), 'retire', fd)
+    this.#end(registration, errno === EBADF ? CLOSED : REPLACED, false)
+  }
+
+  /** The kernel has no entry for what a registration's number names. */
+  #miss(registration: Registration<T>, errno: number): void {
+    const { fd, token, flags } = registration
+    if (errno === EBADF || (flags & (TRUSTED | VERIFIED)) !== TRUSTED) {
+      this.lose(registration, errno)
+    } else {
+      // What is owned names what it did, so that somebody has deleted the entry: another process.
+      check(binding.interest_drop(this.handle.fd, fd, token), 'epoll_ctl')
+      this.#end(registration, REMOVED, true)
+    }
+  }
+
+  /** Registers what the number names now. */
+  #follow(registration: Registration<T>): void {
+    const { fd, token, mask } = registration
+    const rc = binding.interest_follow(this.handle.fd, fd, token, mask)
+    if (rc < 0) {
+      this.#end(registration, rc === EBADF ? CLOSED : REPLACED, false)
+    } else {
+      this.#bury(registration, 'replaced')
+      registration.token = registers[1]!
+    }
+  }
+
+  /** Puts back what another process has deleted. */
+  restore(registration: Registration<T>): void {
+    const { fd, token, mask } = registration
+    const epfd = this.handle.fd
+    check(binding.interest_drop(epfd, fd, token), 'epoll_ctl')
+    registers[0] = epfd
+    registers[1] = fd
+    registers[2] = mask
+    registers[3] = token
+    registers[4] = (registration.flags & FOLLOWS) === 0 ? 0 : 1
+    native.add()
+    if (registers[0] !== 0) this.#end(registration, REMOVED, true)
+  }
+
+  /**
+   * The table has another generation than a registration: the number was closed, retired, or replaced
+   * by `Epoll.replace`, in whichever thread. Finds out which; returns the status.
+   */
+  learn(registration: Registration<T>): number {
+    const { fd, token } = registration
+    const isCurrent = check(binding.interest_find(this.handle.fd, fd), 'epoll_ctl') === 1
+    const newest = registers[1]!
+    if (isCurrent) {
+      if (newest !== token) this.#note(registration, true)
+      registration.token = newest
+      // A number whose generations are used up can't be told from its former self by those alone.
+      if (generations[fd] === 0) registration.flags |= VERIFIED
+    } else if (newest !== 0 && (registration.flags & FOLLOWS) !== 0) {
+      this.#follow(registration)
+    } else {
+      this.#end(registration, CLOSED, newest === 0)
+    }
+    return registration.status
+  }
+
+  /** Ends the life of a registration that is still in the list. */
+  #end(registration: Registration<T>, status: number, isDeleted: boolean): void {
+    registration.status = status
+    this.registrations[registration.fd] = undefined
+    if (isDeleted) this.#note(registration, true)
+    else this.#bury(registration, REASONS[status]!)
+  }
+
+  #bury(registration: Registration<T>, cause: StaleReason): void {
+    const { fd, token } = registration
+    this.#note(registration, false)
+    this.graves.set(fd, { token, cause, isReported: false })
+  }
+
+  /** Of a token that ends while events are still to be delivered, there may be one among them. */
+  #note({ fd, token }: Registration<T>, isDeleted: boolean): void {
+    if (this.next < this.count) this.ended.set(keyOf(fd, token), isDeleted)
+  }
+
+  #assertAlive(registration: Registration<T>): void {
+    const status = registration.currentStatus
+    if (status < CLOSED) return
+    const { fd, token } = registration
+    const details = { fd, generation: token >>> 0, op: 'EPOLL_CTL_MOD' }
+    throw atCaller(new StaleRegistrationError(REASONS[status]!, details))
+  }
+
+  /**
+   * Adding and modifying make the kernel look at the file again. An event of the running batch was
+   * read before that and isn't meant for what the registration is now, so it is passed over: if it
+   * still holds, the next wait reports it anew.
+   */
+  #refresh(registration: Registration<T>): void {
+    registration.status = ACTIVE
+    if (this.next >= this.count) return
+    registration.status = FRESH
+    this.#fresh.push(registration)
+  }
+
+  /** Called before another batch is read: what was fresh is active from then on. */
+  settle(): void {
+    while (this.#fresh.length > 0) {
+      const registration = this.#fresh.pop()!
+      if (registration.status === FRESH) registration.status = ACTIVE
+    }
+    if (this.ended.size > 0) this.ended.clear()
+  }
+}
+
+/** The generation that a target's number has to have still; 0 for a plain number. */
+function expectationOf(target: Target): number {
+  return target instanceof OwnedFd ? target.generation : 0
+}

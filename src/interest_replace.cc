@@ -1,0 +1,158 @@
+// What changes the file behind a number, or the epoll behind an interest list, under its entries.
+
+#include <fcntl.h>
+#include <sys/epoll.h>
+
+#include <cerrno>
+
+#include "evict.h"
+#include "interest_list.h"
+#include "syscall.h"
+
+namespace genpoll::interest {
+
+using namespace internal;
+using fd_table::Lock;
+using fd_table::Slot;
+
+namespace {
+
+// Takes the living entries out of a slot, and out of the kernel while the number still names their
+// file. They stay counted.
+Entry* TakeOut(Slot& slot, int fd) {
+  Entry* taken = nullptr;
+  for (Entry** link = &slot.entries; *link != nullptr;) {
+    Entry* entry = *link;
+    if (!entry->is_live) {
+      link = &entry->next;
+      continue;
+    }
+    *link = entry->next;
+    Control(entry->list, EPOLL_CTL_DEL, fd);
+    entry->next = taken;
+    taken = entry;
+  }
+  return taken;
+}
+
+// Puts what `TakeOut` took back, for what the number names now.
+void PutBack(const Lock& lock, int fd, Entry* taken, bool everyone) {
+  Slot& slot = lock.slot();
+  while (taken != nullptr) {
+    Entry* entry = taken;
+    taken = entry->next;
+    entry->next = slot.entries;
+    slot.entries = entry;
+    entry->is_live = true;
+    entry->generation = lock.generation();
+    entry->file = slot.file;
+    const uint64_t token = TokenOf(fd, entry->generation);
+    if ((!everyone && !entry->follows) ||
+        Control(entry->list, EPOLL_CTL_ADD, fd, entry->events, token) < 0) {
+      Unlink(slot, entry);
+    }
+  }
+}
+
+// The epoll behind a number changes, and its generation doesn't: for its own registrations it is
+// the same list. Those epolls that watch it have to look at the new one.
+int Swap(List* list, int epfd, int original) {
+  const uint64_t file = fd_table::FileOf(original);
+  Lock lock(epfd);
+  Slot& slot = lock.slot();
+  if (slot.list != list) return -EBADF;
+  Entry* taken = TakeOut(slot, epfd);
+  int rc;
+  {
+    Hold hold(list);
+    const bool is_cloexec = (Syscall(SYS_fcntl, epfd, F_GETFD) & FD_CLOEXEC) != 0;
+    rc = Syscall(SYS_dup3, original, epfd, is_cloexec ? O_CLOEXEC : 0);
+  }
+  if (rc >= 0) slot.file = file;
+  PutBack(lock, epfd, taken, true);
+  return rc < 0 ? rc : 0;
+}
+
+}  // namespace
+
+int Replace(int original, int fd, int flags, bool everyone) {
+  // What the kernel would refuse must cost nobody a registration.
+  int rc = Syscall(SYS_fcntl, original, F_GETFD);
+  if (rc < 0) return rc;
+  const bool is_refused = original == fd || (flags & ~O_CLOEXEC) != 0;
+  if (is_refused || !fd_table::HasSlot(fd)) return Syscall(SYS_dup3, original, fd, flags);
+  const uint64_t file = fd_table::FileOf(original);
+  Lock lock(fd);
+  Slot& slot = lock.slot();
+  if (everyone) {
+    for (Entry* entry = slot.entries; entry != nullptr; entry = entry->next) {
+      if (!entry->is_live) continue;
+      rc = Probe(entry->list, original);
+      if (rc < 0 && rc != -EEXIST) return rc;
+    }
+  }
+  Entry* taken = TakeOut(slot, fd);
+  // Before the number changes: an event of the old file that was read already must find its
+  // generation gone.
+  lock.Renew(everyone);
+  rc = Syscall(SYS_dup3, original, fd, flags);
+  if (rc >= 0 && file != 0) slot.file = file;
+  PutBack(lock, fd, taken, everyone || rc < 0);
+  return rc;
+}
+
+int Rebuild(List* list, const int32_t* triples, int count) {
+  const int epfd = list->epfd;
+  const int next = fd_table::Opened(Syscall(SYS_epoll_create1, EPOLL_CLOEXEC));
+  if (next < 0) return next;
+  {
+    Hold hold(list);
+    list->next_epfd = next;
+  }
+  int rc = 0;
+  for (int i = 0; i < count && rc == 0; i++) {
+    const int32_t* triple = triples + 3 * i;
+    const int fd = triple[1];
+    const auto generation = static_cast<uint32_t>(triple[2]);
+    Lock lock(fd);
+    // Closed or replaced by another thread since it was judged.
+    if (!lock.IsCurrent(generation)) continue;
+    rc = ControlEpoll(next, EPOLL_CTL_ADD, fd, triple[0], TokenOf(fd, generation));
+  }
+  if (rc == 0) rc = Swap(list, epfd, next);
+  {
+    Hold hold(list);
+    list->next_epfd = -1;
+  }
+  fd_table::Renew(next);
+  Syscall(SYS_close, next);
+  return rc;
+}
+
+int Evict(List* list, int fd, uint32_t generation, bool has_calls) {
+  uint64_t file = 0;
+  {
+    Lock lock(fd);
+    Entry* entry = EntryOf(lock.slot(), list, generation);
+    if (entry != nullptr) file = entry->file;
+    // By the number itself, unless that would hit the living entry under it.
+    const Entry* newest = EntryOf(lock.slot(), list);
+    const bool is_taken = newest != nullptr && newest->is_live;
+    if (!is_taken && Control(list, EPOLL_CTL_DEL, fd) == 0) {
+      if (entry != nullptr) Unlink(lock.slot(), entry);
+      return 1;
+    }
+  }
+  if (file == 0 || !has_calls) return 0;
+  int dup = -1;
+  int rc = -ENOENT;
+  while (rc < 0 && (dup = fd_table::NextOf(file, dup + 1)) >= 0) {
+    Hold hold(list);
+    if (dup != fd) rc = evict::DeleteByDup(list->epfd, fd, dup);
+  }
+  if (rc < 0) return 0;
+  Drop(list, fd, generation);
+  return 1;
+}
+
+}  // namespace genpoll::interest
