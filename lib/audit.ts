@@ -27,14 +27,14 @@ export interface AuditReport {
 }
 
 /** Compares the kernel's interest list with ours, entry by entry. */
-export function audit<T>(list: InterestList<T>, isHost: (entry: KernelEntry) => boolean) {
+export function audit<T>(list: InterestList<T>) {
   const entries: AuditEntry[] = []
   const replaced: [registration: Registration<T>, errno: number][] = []
   const zombies: KernelEntry[] = []
   const missing = new Set(list.living())
   for (const entry of kernelEntries(list.handle.fd)) {
-    if (isHost(entry)) continue
     const { fd, events, dataLow, dataHigh } = entry
+    if (list.hasHost && dataLow === 0 && dataHigh === 0) continue
     const registration = list.get(fd)
     let status: AuditStatus = 'zombie'
     if (registration !== undefined && dataLow === fd && dataHigh === registration.token) {

@@ -1,6 +1,7 @@
 import { type AuditReport, audit, repair } from './audit.js'
-import { binding, pinEvents } from './binding.js'
-import { EPOLL_CLOEXEC, EPOLL_CTL_DEL, EPOLLONESHOT } from './constants.js'
+import { binding } from './binding.js'
+import { EPOLL_CLOEXEC, EPOLL_CTL_DEL } from './constants.js'
+import { Delivery, type Visit } from './delivery.js'
 import {
   type AddOptions,
   type AdoptOptions,
@@ -15,44 +16,13 @@ import { EINVAL, ENOENT, EPERM } from './errno.js'
 import { check, fail } from './errors.js'
 import { EventFd } from './eventfd.js'
 import { OwnedFd } from './fd.js'
-import type { KernelEntry } from './fdinfo.js'
-import { InterestList, keyOf, type Wish } from './interest-list.js'
-import {
-  ACTIVE,
-  CLOSED,
-  DISARMED,
-  numberOf,
-  type Registration,
-  type Target,
-  VERIFIED,
-} from './registration.js'
-import { control, epoll_create1, poll } from './sys/epoll.js'
+import { InterestList, type Wish } from './interest-list.js'
+import { numberOf, type Registration, type Target } from './registration.js'
+import { control, epoll_create1 } from './sys/epoll.js'
 import { boolean, integer, invalidType, mask32, milliseconds, object, oneOf } from './validate.js'
 import { Zombies } from './zombies.js'
 
-const { generations, isMainThread, registers } = binding
-
-/** Called for each event, with the mask that the kernel reported, unsigned. */
-export type Visit<T> = (registration: Registration<T>, events: number) => void
-
-const TURN_MS = 10
-const TIMED_OUT = -1
-/** How long to look away from an epoll that reports nothing but the entries of other processes. */
-const PAUSE_MS = 5
-const pause = new Int32Array(new SharedArrayBuffer(4))
-
-/** What is left of a timeout, in milliseconds. */
-function left(timeoutMs: number, deadline: number): number {
-  return timeoutMs > 0 ? Math.max(0, deadline - performance.now()) : timeoutMs
-}
-
-/**
- * How long to wait at a time once something is pending on Node's loop. libuv doesn't ring twice for
- * what it has rung for, and a termination can come by the same way: it has to be looked for.
- */
-function turnOf(leftMs: number): number {
-  return leftMs < 0 ? TURN_MS : Math.min(leftMs, TURN_MS)
-}
+const { registers } = binding
 
 class EpollFd extends OwnedFd {
   constructor(fd: number, isNew: boolean) {
@@ -77,15 +47,7 @@ class EpollFd extends OwnedFd {
 export class Epoll<T = unknown> {
   readonly #list: InterestList<T>
   readonly #zombies: Zombies<T>
-  readonly #out: Uint32Array
-  #busyPoll: BusyPollParams | undefined
-  // Node's loop is in the interest list, for a wait that blocks in a worker.
-  #isTerminable = false
-  // It has asked for attention, and can't be heard a second time before it gets some.
-  #isHostPending = false
-  #waits = 0
-  #delivered = 0
-  #stale = 0
+  readonly #delivery: Delivery<T>
 
   /**
    * Takes over an epoll that another process has made: one that was inherited, or received over a
@@ -113,16 +75,16 @@ export class Epoll<T = unknown> {
   constructor(options: EpollOptions, adopted: { fd: number; takeOver: boolean })
   constructor(options: EpollOptions = {}, adopted?: { fd: number; takeOver: boolean }) {
     const { maxEvents = 256, verify, onStale } = object(options)
-    const size = 3 * integer(maxEvents, 'options.maxEvents', 1, 65536)
+    integer(maxEvents, 'options.maxEvents', 1, 65536)
     const verification = oneOf(verify, 'options.verify', ['foreign', 'always', 'never'])
     if (onStale !== undefined && typeof onStale !== 'function') {
       throw invalidType('options.onStale', 'of type function', onStale)
     }
-    this.#out = new Uint32Array(size)
     const isNew = adopted === undefined
     const handle = new EpollFd(isNew ? epoll_create1(EPOLL_CLOEXEC) : adopted.fd, isNew)
     this.#list = new InterestList(handle, verification, !isNew)
     this.#zombies = new Zombies(this.#list, onStale, isNew || adopted.takeOver)
+    this.#delivery = new Delivery(this.#list, this.#zombies, maxEvents)
   }
 
   /**
@@ -146,12 +108,8 @@ export class Epoll<T = unknown> {
 
   /** Counters since it was made. */
   get stats(): EpollStats {
-    return {
-      waits: this.#waits,
-      delivered: this.#delivered,
-      stale: this.#stale,
-      rebuilds: this.#zombies.rebuilds,
-    }
+    const { waits, delivered, stale } = this.#delivery
+    return { waits, delivered, stale, rebuilds: this.#zombies.rebuilds }
   }
 
   /**
@@ -222,161 +180,7 @@ export class Epoll<T = unknown> {
     if (typeof visit !== 'function') throw invalidType('visit', 'of type function', visit)
     milliseconds(timeoutMs, 'timeoutMs', Number.NEGATIVE_INFINITY)
     const mask = options === undefined ? undefined : maskOf(options)
-    const epfd = this.fd
-    if (this.#list.next < this.#list.count) {
-      const delivered = this.#deliver(visit)
-      if (delivered > 0) return delivered
-    }
-    // A main thread has nobody to be terminated by, so it needn't listen for that while it blocks.
-    if (isMainThread || timeoutMs === 0 || this.#isTerminable) {
-      return this.#waitOn(epfd, timeoutMs, mask, visit)
-    }
-    return this.#waitTerminably(epfd, timeoutMs, mask, visit)
-  }
-
-  #waitOn(epfd: number, timeoutMs: number, mask: bigint | undefined, visit: Visit<T>): number {
-    const deadline = timeoutMs > 0 ? performance.now() + timeoutMs : 0
-    let leftMs = timeoutMs
-    let delivered = this.#turn(epfd, leftMs, mask, visit)
-    while (delivered === 0 && leftMs !== 0) {
-      leftMs = left(timeoutMs, deadline)
-      delivered = this.#turn(epfd, leftMs, mask, visit)
-    }
-    return Math.max(0, delivered)
-  }
-
-  /** As `#waitOn`, with Node's loop in the interest list: the worker may be told to end. */
-  #waitTerminably(
-    epfd: number,
-    timeoutMs: number,
-    mask: bigint | undefined,
-    visit: Visit<T>,
-  ): number {
-    const delivered = this.#waitOn(epfd, 0, mask, visit)
-    if (delivered > 0) return delivered
-    check(binding.host_attach(epfd), 'epoll_ctl', epfd)
-    this.#isTerminable = true
-    try {
-      const deadline = timeoutMs > 0 ? performance.now() + timeoutMs : 0
-      let leftMs = timeoutMs
-      let turnMs = timeoutMs
-      let delivered = this.#turn(epfd, turnMs, mask, visit)
-      // Each jump back is where V8 looks whether the worker has been terminated.
-      while (delivered === TIMED_OUT ? turnMs !== leftMs : delivered === 0 && leftMs !== 0) {
-        leftMs = left(timeoutMs, deadline)
-        turnMs = this.#isHostPending ? turnOf(leftMs) : leftMs
-        delivered = this.#turn(epfd, turnMs, mask, visit)
-      }
-      return Math.max(0, delivered)
-    } finally {
-      // Not reached when the worker is terminated: its end closes the epoll as a whole.
-      this.#isTerminable = this.#isHostPending = false
-      if (!this.closed) binding.host_detach(epfd)
-    }
-  }
-
-  /** One native wait. Returns how many of its events were delivered, or `TIMED_OUT` if it had none. */
-  #turn(epfd: number, timeoutMs: number, mask: bigint | undefined, visit: Visit<T>): number {
-    const list = this.#list
-    list.settle()
-    this.#waits++
-    pinEvents(this.#out)
-    if (this.#zombies.areThere) return this.#turnAmongZombies(epfd, timeoutMs, mask, visit)
-    const count = poll(epfd, timeoutMs, mask)
-    if (count < 0) fail(count, 'epoll_pwait', { fd: epfd })
-    if (count === 0) return TIMED_OUT
-    list.next = 0
-    list.count = count
-    return this.#deliver(visit)
-  }
-
-  /** The same, while entries that can't be deleted wake us: what that costs is measured. */
-  #turnAmongZombies(
-    epfd: number,
-    timeoutMs: number,
-    mask: bigint | undefined,
-    visit: Visit<T>,
-  ): number {
-    const list = this.#list
-    if (this.#zombies.isDue) this.#rebuild()
-    const start = binding.cpu_clock()
-    const count = poll(epfd, timeoutMs, mask)
-    const pollNs = (binding.cpu_clock() - start) >>> 0
-    if (count < 0) fail(count, 'epoll_pwait', { fd: epfd })
-    if (count === 0) return TIMED_OUT
-    list.next = 0
-    list.count = count
-    const staleBefore = this.#stale
-    const delivered = this.#deliver(visit)
-    const stale = this.#stale - staleBefore
-    if (stale === count) this.#zombies.charge((binding.cpu_clock() - start) >>> 0)
-    else this.#zombies.charge((pollNs * stale) / count)
-    if (stale === count && !this.#zombies.isOurs) Atomics.wait(pause, 0, 0, PAUSE_MS)
-    return delivered
-  }
-
-  /**
-   * The one place from which handlers are called. How far it has come is kept in the list, not here:
-   * a visitor may throw, close the epoll, or wait for more itself.
-   */
-  #deliver(visit: Visit<T>): number {
-    const list = this.#list
-    const { registrations } = list
-    const out = this.#out
-    const before = this.#delivered
-    while (list.next < list.count) {
-      const at = 3 * list.next++
-      const token = out[at + 2]! | 0
-      const registration = registrations[out[at + 1]!]
-      if (
-        (registration === undefined ||
-          registration.token !== token ||
-          generations[registration.fd] !== token) &&
-        !this.#isMeant(registration, out[at + 1]!, token, out[at]!)
-      ) {
-        continue
-      }
-      const meant = registration!
-      if (meant.status !== ACTIVE) continue
-      if ((meant.flags & VERIFIED) !== 0 && !list.confirm(meant)) {
-        this.#drop(meant.fd, token, out[at]!, false)
-        continue
-      }
-      if ((meant.mask & EPOLLONESHOT) !== 0) meant.status = DISARMED
-      this.#delivered++
-      visit(meant, out[at]!)
-    }
-    return this.#delivered - before
-  }
-
-  /** Whether an event that the table doesn't vouch for is meant for a registration all the same. */
-  #isMeant(
-    registration: Registration<T> | undefined,
-    fd: number,
-    token: number,
-    events: number,
-  ): boolean {
-    const list = this.#list
-    if (fd === 0 && token === 0 && this.#isTerminable) {
-      this.#isHostPending = true
-      return false
-    }
-    if (registration?.token === token) {
-      if (registration.currentStatus < CLOSED && registration.token === token) return true
-      // It ended, or went over to another file, in another thread.
-      if (list.graves.get(fd)?.token === token) this.#drop(fd, token, events, false)
-      else this.#stale++
-      return false
-    }
-    const isDeleted = list.ended.get(keyOf(fd, token))
-    if (isDeleted === true) this.#stale++
-    else this.#drop(fd, token, events, isDeleted === undefined)
-    return false
-  }
-
-  #drop(fd: number, token: number, events: number, isCertain: boolean): void {
-    this.#stale++
-    this.#zombies.meet(fd, token, events, isCertain)
+    return this.#delivery.wait(timeoutMs, mask, visit)
   }
 
   /**
@@ -392,10 +196,7 @@ export class Epoll<T = unknown> {
   audit(options: AuditOptions = {}): AuditReport {
     const isRepair = boolean(object(options).repair, 'options.repair', false)
     const list = this.#list
-    const isHost = ({ dataLow, dataHigh }: KernelEntry): boolean =>
-      this.#isTerminable && dataLow === 0 && dataHigh === 0
-    void this.fd
-    const found = audit(list, isHost)
+    const found = audit(list)
     if (isRepair) {
       repair(list, this.#zombies, found)
       if (this.#zombies.areThere && this.#zombies.isOurs) this.rebuild()
@@ -416,16 +217,7 @@ export class Epoll<T = unknown> {
     if (!this.#zombies.isOurs) {
       fail(EPERM, 'rebuild', { fd, hint: 'another process uses it; adopt it with takeOver' })
     }
-    check(this.#rebuild(), 'epoll_create1', fd)
-  }
-
-  #rebuild(): number {
-    const rc = this.#zombies.rebuild()
-    if (rc < 0) return rc
-    const { fd } = this
-    // What else the old one had.
-    if (this.#busyPoll !== undefined) this.busyPoll(this.#busyPoll)
-    return this.#isTerminable ? binding.host_attach(fd) : 0
+    check(this.#zombies.rebuild(), 'epoll_create1', fd)
   }
 
   /**
@@ -471,7 +263,6 @@ export class Epoll<T = unknown> {
     integer(budget, 'params.budget', 0, 0xffff)
     const flag = boolean(prefer, 'params.prefer', false) ? 1 : 0
     check(binding.epoll_set_params(epfd, usecs, budget, flag), 'ioctl', epfd)
-    this.#busyPoll = params
     return undefined
   }
 

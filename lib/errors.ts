@@ -17,6 +17,18 @@ export interface ErrnoDetails {
   hint?: string | undefined
 }
 
+/** Where Node has no text. */
+const TEXTS: Partial<Record<ErrnoCode, string>> = {
+  ECHILD: 'no child processes',
+  ENOMSG: 'no message of desired type',
+  ESTALE: 'stale file handle',
+}
+
+/** What an error means whichever call it comes from. */
+const HINTS: Partial<Record<ErrnoCode, string>> = {
+  ESTALE: 'this process was forked without exec, and genpoll’s descriptors are its parent’s',
+}
+
 let codes: Map<number, ErrnoCode> | undefined
 
 /** `-22` → `'EINVAL'`. Made on the first error: nobody pays for it on import. */
@@ -58,8 +70,10 @@ export class ErrnoError extends Error {
   constructor(errno: number, syscall: string, details: ErrnoDetails = {}) {
     const code = codeOf(errno)
     const text =
-      process.getBuiltinModule('node:util').getSystemErrorMap().get(errno)?.[1] ?? 'unknown error'
-    const { fd, op, generation, hint } = details
+      process.getBuiltinModule('node:util').getSystemErrorMap().get(errno)?.[1] ??
+      TEXTS[code] ??
+      'unknown error'
+    const { fd, op, generation, hint = HINTS[code] } = details
     super(
       `${code}: ${text}, ${syscall}${op === undefined ? '' : ` ${op}`}` +
         `${fd === undefined ? '' : ` fd ${fd}`}${hint === undefined ? '' : ` (${hint})`}`,

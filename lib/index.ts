@@ -6,7 +6,8 @@
  */
 export type { AuditEntry, AuditReport, AuditStatus } from './audit.js'
 export * from './constants.js'
-export { Epoll, type Visit } from './epoll.js'
+export type { Visit } from './delivery.js'
+export { Epoll } from './epoll.js'
 export type {
   AddOptions,
   AdoptOptions,

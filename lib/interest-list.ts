@@ -66,6 +66,8 @@ export class InterestList<T> {
   /** The batch that was read last: its events [next, count) are still to be delivered. */
   next = 0
   count = 0
+  /** Node's loop is in it too, while a wait blocks in a worker. */
+  hasHost = false
   readonly registrations: (Registration<T> | undefined)[] = []
   /** By number: the last registration that ended without being deleted. */
   readonly graves = new Map<number, Grave>()

@@ -173,7 +173,7 @@ export class Zombies<T> {
       triples.set([maskFor(registration), registration.fd, registration.token], 3 * i)
     })
     pinBuffer(triples, triples.byteLength)
-    const rc = binding.interest_rebuild(list.handle.fd, living.length)
+    const rc = binding.interest_rebuild(list.handle.fd, living.length, list.hasHost ? 1 : 0)
     const costNs = since(start)
     const staleNs = this.#staleNs
     this.#staleNs = 0

@@ -41,6 +41,9 @@ struct State {
   bool is_main_thread;
 };
 
+// The descriptor of the environment's Node loop, or -1.
+int BackendFd(const State& state);
+
 // Closes a descriptor that was taken over at generation `since`, out of every interest list first.
 // 0 or -errno: -EBADF also if the number turns out to name another file, which is left open; 1 if
 // it is closed already.

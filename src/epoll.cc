@@ -1,7 +1,6 @@
 // epoll: create, control, wait, busy polling.
 
 #include <sys/epoll.h>
-#include <sys/ioctl.h>
 #include <time.h>
 
 #include <climits>
@@ -9,6 +8,7 @@
 #include <cstring>
 
 #include "call.h"
+#include "epoll_params.h"
 #include "fd_table.h"
 #include "syscall.h"
 
@@ -21,16 +21,6 @@ constexpr int64_t kNsPerSecond = 1000000000;
 constexpr size_t kTripleBytes = 3 * sizeof(uint32_t);
 // The kernel's own struct is the triple that JavaScript sees on x86-64, where it is packed.
 constexpr bool kIsTriple = sizeof(epoll_event) == kTripleBytes;
-
-// Since Linux 6.9; older headers lack it.
-struct EpollParams {
-  uint32_t busy_poll_usecs;
-  uint16_t busy_poll_budget;
-  uint8_t prefer_busy_poll;
-  uint8_t pad;
-};
-constexpr unsigned long kSetParams = _IOW(0x8A, 0x01, EpollParams);
-constexpr unsigned long kGetParams = _IOR(0x8A, 0x02, EpollParams);
 
 int64_t MonotonicNs() {
   timespec now;
@@ -151,7 +141,7 @@ int32_t EpollPwait(State& state, int32_t epfd, int32_t seconds, int32_t nanoseco
 
 int32_t EpollGetParams(State& state, int32_t epfd) {
   EpollParams params = {};
-  const int32_t rc = Syscall(SYS_ioctl, epfd, kGetParams, &params);
+  const int32_t rc = GetEpollParams(epfd, &params);
   if (rc < 0) return rc;
   state.registers[1] = static_cast<int32_t>(params.busy_poll_usecs);
   state.registers[2] = params.busy_poll_budget;
@@ -162,7 +152,7 @@ int32_t EpollGetParams(State& state, int32_t epfd) {
 int32_t EpollSetParams(State&, int32_t epfd, int32_t usecs, int32_t budget, int32_t prefer) {
   EpollParams params = {static_cast<uint32_t>(usecs), static_cast<uint16_t>(budget),
                         static_cast<uint8_t>(prefer), 0};
-  return Syscall(SYS_ioctl, epfd, kSetParams, &params);
+  return SetEpollParams(epfd, params);
 }
 
 }  // namespace

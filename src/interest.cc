@@ -120,11 +120,12 @@ int32_t InterestEvict(State& state, int32_t epfd, int32_t fd, int32_t generation
   });
 }
 
-int32_t InterestRebuild(State& state, int32_t epfd, int32_t count) {
+int32_t InterestRebuild(State& state, int32_t epfd, int32_t count, int32_t has_host) {
   const int32_t* triples = Triples(state, count);
   if (triples == nullptr) return -EINVAL;
-  return On(state, epfd,
-            [&](interest::List* list) { return interest::Rebuild(list, triples, count); });
+  return On(state, epfd, [&](interest::List* list) {
+    return interest::Rebuild(list, triples, count, has_host ? BackendFd(state) : -1);
+  });
 }
 
 int32_t InterestSize(State& state, int32_t epfd) {

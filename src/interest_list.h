@@ -18,6 +18,8 @@ namespace genpoll::interest {
 
 // Reserved data for an entry that is there only while a question is asked. Its generation is 0.
 constexpr uint64_t kProbe = 0xffffffff;
+// The data of Node's own loop, while it is in the list. No registration has generation 0.
+constexpr uint64_t kHost = 0;
 
 struct List {
   pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -70,8 +72,9 @@ uint32_t Find(List* list, int fd, bool* is_current);
 // Deletes a dead entry if there is a descriptor to delete it by: 1 if it did, else 0. By a dup only
 // where the calls for that can be made.
 int Evict(List* list, int fd, uint32_t generation, bool has_calls);
-// Puts a new epoll with the `count` entries [events, fd, generation] in the place of the old.
-int Rebuild(List* list, const int32_t* triples, int count);
+// Puts a new epoll with the `count` entries [events, fd, generation] in the place of the old, and
+// with the descriptor of Node's loop, if that is in it (else -1).
+int Rebuild(List* list, const int32_t* triples, int count, int host_fd);
 
 // dup3. Those entries for `fd` that follow, or all of them and the owner of `fd` too if everyone
 // does, are registered for the file of `original` then.

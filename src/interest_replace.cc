@@ -5,6 +5,7 @@
 
 #include <cerrno>
 
+#include "epoll_params.h"
 #include "evict.h"
 #include "interest_list.h"
 #include "syscall.h"
@@ -54,6 +55,15 @@ void PutBack(const Lock& lock, int fd, Entry* taken, bool everyone) {
   }
 }
 
+// Kernels before 6.9 have none.
+int CopyParams(int from, int to) {
+  EpollParams params = {};
+  if (GetEpollParams(from, &params) < 0) return 0;
+  const bool is_default =
+      params.busy_poll_usecs == 0 && params.busy_poll_budget == 0 && params.prefer_busy_poll == 0;
+  return is_default ? 0 : SetEpollParams(to, params);
+}
+
 // The epoll behind a number changes, and its generation doesn't: for its own registrations it is
 // the same list. Those epolls that watch it have to look at the new one.
 int Swap(List* list, int epfd, int original) {
@@ -101,7 +111,7 @@ int Replace(int original, int fd, int flags, bool everyone) {
   return rc;
 }
 
-int Rebuild(List* list, const int32_t* triples, int count) {
+int Rebuild(List* list, const int32_t* triples, int count, int host_fd) {
   const int epfd = list->epfd;
   const int next = fd_table::Opened(Syscall(SYS_epoll_create1, EPOLL_CLOEXEC));
   if (next < 0) return next;
@@ -109,7 +119,10 @@ int Rebuild(List* list, const int32_t* triples, int count) {
     Hold hold(list);
     list->next_epfd = next;
   }
-  int rc = 0;
+  int rc = CopyParams(epfd, next);
+  if (rc == 0 && host_fd >= 0) {
+    rc = ControlEpoll(next, EPOLL_CTL_ADD, host_fd, EPOLLIN | EPOLLET, kHost);
+  }
   for (int i = 0; i < count && rc == 0; i++) {
     const int32_t* triple = triples + 3 * i;
     const int fd = triple[1];

@@ -103,9 +103,10 @@ export interface Binding {
   interest_evict(epfd: number, fd: number, generation: number, hasCalls: number): number
   /**
    * Puts a new epoll with `count` entries `[events, fd, generation]` of the pinned buffer in the
-   * place of the old → 0
+   * place of the old, its busy polling and, if it is in there, the descriptor of this thread's Node
+   * loop → 0
    */
-  interest_rebuild(epfd: number, count: number): number
+  interest_rebuild(epfd: number, count: number, hasHost: number): number
   /** → how many registrations are alive */
   interest_size(epfd: number): number
 

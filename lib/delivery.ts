@@ -1,0 +1,208 @@
+import { binding, pinEvents } from './binding.js'
+import { EPOLLONESHOT } from './constants.js'
+import { check, fail } from './errors.js'
+import { type InterestList, keyOf } from './interest-list.js'
+import { ACTIVE, CLOSED, DISARMED, type Registration, VERIFIED } from './registration.js'
+import { poll } from './sys/epoll.js'
+import type { Zombies } from './zombies.js'
+
+const { generations, isMainThread } = binding
+
+/** Called for each event, with the mask that the kernel reported, unsigned. */
+export type Visit<T> = (registration: Registration<T>, events: number) => void
+
+const TURN_MS = 10
+const TIMED_OUT = -1
+/** How long to look away from an epoll that reports nothing but the entries of other processes. */
+const PAUSE_MS = 5
+const pause = new Int32Array(new SharedArrayBuffer(4))
+
+/** What is left of a timeout, in milliseconds. */
+function left(timeoutMs: number, deadline: number): number {
+  return timeoutMs > 0 ? Math.max(0, deadline - performance.now()) : timeoutMs
+}
+
+/**
+ * How long to wait at a time once something is pending on Node's loop. libuv doesn't ring twice for
+ * what it has rung for, and a termination can come by the same way: it has to be looked for.
+ */
+function turnOf(leftMs: number): number {
+  return leftMs < 0 ? TURN_MS : Math.min(leftMs, TURN_MS)
+}
+
+/** The waits of an `Epoll`, and what becomes of the events that they bring. */
+export class Delivery<T> {
+  waits = 0
+  delivered = 0
+  stale = 0
+  // Node's loop has asked for attention, and can't be heard a second time before it gets some.
+  #isHostPending = false
+  readonly #list: InterestList<T>
+  readonly #zombies: Zombies<T>
+  readonly #out: Uint32Array
+
+  constructor(list: InterestList<T>, zombies: Zombies<T>, maxEvents: number) {
+    this.#list = list
+    this.#zombies = zombies
+    this.#out = new Uint32Array(3 * maxEvents)
+  }
+
+  /** `Epoll.wait` on checked arguments. */
+  wait(timeoutMs: number, mask: bigint | undefined, visit: Visit<T>): number {
+    const epfd = this.#list.handle.fd
+    if (this.#list.next < this.#list.count) {
+      const delivered = this.#deliver(visit)
+      if (delivered > 0) return delivered
+    }
+    // A main thread has nobody to be terminated by, so it needn't listen for that while it blocks.
+    if (isMainThread || timeoutMs === 0 || this.#list.hasHost) {
+      return this.#waitOn(epfd, timeoutMs, mask, visit)
+    }
+    return this.#waitTerminably(epfd, timeoutMs, mask, visit)
+  }
+
+  #waitOn(epfd: number, timeoutMs: number, mask: bigint | undefined, visit: Visit<T>): number {
+    const deadline = timeoutMs > 0 ? performance.now() + timeoutMs : 0
+    let leftMs = timeoutMs
+    let delivered = this.#turn(epfd, leftMs, mask, visit)
+    while (delivered === 0 && leftMs !== 0) {
+      leftMs = left(timeoutMs, deadline)
+      delivered = this.#turn(epfd, leftMs, mask, visit)
+    }
+    return Math.max(0, delivered)
+  }
+
+  /** As `#waitOn`, with Node's loop in the interest list: the worker may be told to end. */
+  #waitTerminably(
+    epfd: number,
+    timeoutMs: number,
+    mask: bigint | undefined,
+    visit: Visit<T>,
+  ): number {
+    const delivered = this.#waitOn(epfd, 0, mask, visit)
+    if (delivered > 0) return delivered
+    check(binding.host_attach(epfd), 'epoll_ctl', epfd)
+    this.#list.hasHost = true
+    try {
+      const deadline = timeoutMs > 0 ? performance.now() + timeoutMs : 0
+      let leftMs = timeoutMs
+      let turnMs = timeoutMs
+      let delivered = this.#turn(epfd, turnMs, mask, visit)
+      // Each jump back is where V8 looks whether the worker has been terminated.
+      while (delivered === TIMED_OUT ? turnMs !== leftMs : delivered === 0 && leftMs !== 0) {
+        leftMs = left(timeoutMs, deadline)
+        turnMs = this.#isHostPending ? turnOf(leftMs) : leftMs
+        delivered = this.#turn(epfd, turnMs, mask, visit)
+      }
+      return Math.max(0, delivered)
+    } finally {
+      // Not reached when the worker is terminated: its end closes the epoll as a whole.
+      this.#list.hasHost = this.#isHostPending = false
+      if (!this.#list.handle.closed) binding.host_detach(epfd)
+    }
+  }
+
+  /** One native wait. Returns how many of its events were delivered, or `TIMED_OUT` if it had none. */
+  #turn(epfd: number, timeoutMs: number, mask: bigint | undefined, visit: Visit<T>): number {
+    const list = this.#list
+    list.settle()
+    this.waits++
+    pinEvents(this.#out)
+    if (this.#zombies.areThere) return this.#turnAmongZombies(epfd, timeoutMs, mask, visit)
+    const count = poll(epfd, timeoutMs, mask)
+    if (count < 0) fail(count, 'epoll_pwait', { fd: epfd })
+    if (count === 0) return TIMED_OUT
+    list.next = 0
+    list.count = count
+    return this.#deliver(visit)
+  }
+
+  /** The same, while entries that can't be deleted wake us: what that costs is measured. */
+  #turnAmongZombies(
+    epfd: number,
+    timeoutMs: number,
+    mask: bigint | undefined,
+    visit: Visit<T>,
+  ): number {
+    const list = this.#list
+    if (this.#zombies.isDue) this.#zombies.rebuild()
+    const start = binding.cpu_clock()
+    const count = poll(epfd, timeoutMs, mask)
+    const pollNs = (binding.cpu_clock() - start) >>> 0
+    if (count < 0) fail(count, 'epoll_pwait', { fd: epfd })
+    if (count === 0) return TIMED_OUT
+    list.next = 0
+    list.count = count
+    const staleBefore = this.stale
+    const delivered = this.#deliver(visit)
+    const stale = this.stale - staleBefore
+    if (stale === count) this.#zombies.charge((binding.cpu_clock() - start) >>> 0)
+    else this.#zombies.charge((pollNs * stale) / count)
+    if (stale === count && !this.#zombies.isOurs) Atomics.wait(pause, 0, 0, PAUSE_MS)
+    return delivered
+  }
+
+  /**
+   * The one place from which handlers are called. How far it has come is kept in the list, not here:
+   * a visitor may throw, close the epoll, or wait for more itself.
+   */
+  #deliver(visit: Visit<T>): number {
+    const list = this.#list
+    const { registrations } = list
+    const out = this.#out
+    const before = this.delivered
+    while (list.next < list.count) {
+      const at = 3 * list.next++
+      const token = out[at + 2]! | 0
+      const registration = registrations[out[at + 1]!]
+      if (
+        (registration === undefined ||
+          registration.token !== token ||
+          generations[registration.fd] !== token) &&
+        !this.#isMeant(registration, out[at + 1]!, token, out[at]!)
+      ) {
+        continue
+      }
+      const meant = registration!
+      if (meant.status !== ACTIVE) continue
+      if ((meant.flags & VERIFIED) !== 0 && !list.confirm(meant)) {
+        this.#drop(meant.fd, token, out[at]!, false)
+        continue
+      }
+      if ((meant.mask & EPOLLONESHOT) !== 0) meant.status = DISARMED
+      this.delivered++
+      visit(meant, out[at]!)
+    }
+    return this.delivered - before
+  }
+
+  /** Whether an event that the table doesn't vouch for is meant for a registration all the same. */
+  #isMeant(
+    registration: Registration<T> | undefined,
+    fd: number,
+    token: number,
+    events: number,
+  ): boolean {
+    const list = this.#list
+    if (fd === 0 && token === 0 && list.hasHost) {
+      this.#isHostPending = true
+      return false
+    }
+    if (registration?.token === token) {
+      if (registration.currentStatus < CLOSED && registration.token === token) return true
+      // It ended, or went over to another file, in another thread.
+      if (list.graves.get(fd)?.token === token) this.#drop(fd, token, events, false)
+      else this.stale++
+      return false
+    }
+    const isDeleted = list.ended.get(keyOf(fd, token))
+    if (isDeleted === true) this.stale++
+    else this.#drop(fd, token, events, isDeleted === undefined)
+    return false
+  }
+
+  #drop(fd: number, token: number, events: number, isCertain: boolean): void {
+    this.stale++
+    this.#zombies.meet(fd, token, events, isCertain)
+  }
+}
