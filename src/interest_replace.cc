@@ -164,7 +164,14 @@ int Evict(List* list, int fd, uint32_t generation, bool has_calls) {
     if (dup != fd) rc = evict::DeleteByDup(list->epfd, fd, dup);
   }
   if (rc < 0) return 0;
-  Drop(list, fd, generation);
+  Lock lock(fd);
+  if (Entry* entry = EntryOf(lock.slot(), list, generation)) Unlink(lock.slot(), entry);
+  // Should the number of that dup have been recycled for a dup of what is registered here now, then
+  // the living entry is gone. Usually this answers EEXIST.
+  const Entry* newest = EntryOf(lock.slot(), list);
+  if (newest != nullptr && newest->is_live) {
+    Control(list, EPOLL_CTL_ADD, fd, newest->events, TokenOf(fd, newest->generation));
+  }
   return 1;
 }
 
