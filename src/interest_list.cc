@@ -13,17 +13,6 @@ using fd_table::Slot;
 
 namespace internal {
 
-uint64_t TokenOf(int fd, uint32_t generation) {
-  return static_cast<uint64_t>(generation) << 32 | static_cast<uint32_t>(fd);
-}
-
-int ControlEpoll(int epfd, int op, int fd, uint32_t events, uint64_t token) {
-  epoll_event event;
-  event.events = events;
-  event.data.u64 = token;
-  return Syscall(SYS_epoll_ctl, epfd, op, fd, &event);
-}
-
 int Control(List* list, int op, int fd, uint32_t events, uint64_t token) {
   Hold hold(list);
   if (list->epfd < 0) return -EBADF;
@@ -154,14 +143,6 @@ int Remove(List* list, int fd, uint32_t generation) {
   } else if (rc == -ENOENT || rc == -EBADF) {
     Bury(entry);
   }
-  return rc;
-}
-
-int Probe(List* list, int fd) {
-  Hold hold(list);
-  if (list->epfd < 0) return -EBADF;
-  const int rc = ControlEpoll(list->epfd, EPOLL_CTL_ADD, fd, 0, kProbe);
-  if (rc == 0) ControlEpoll(list->epfd, EPOLL_CTL_DEL, fd, 0, 0);
   return rc;
 }
 

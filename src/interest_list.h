@@ -2,11 +2,14 @@
 #define GENPOLL_INTEREST_LIST_H_
 
 #include <pthread.h>
+#include <sys/epoll.h>
 
 #include <atomic>
+#include <cerrno>
 #include <cstdint>
 
 #include "fd_table.h"
+#include "syscall.h"
 
 // Which interest lists (epoll(7)) each descriptor number is in, across all threads: epoll itself
 // forgets a number only with the last descriptor of its file, so whoever closes or replaces a
@@ -60,9 +63,6 @@ int Add(List* list, int fd, uint32_t events, bool follows, uint32_t* generation,
         uint32_t* findings);
 int Modify(List* list, int fd, uint32_t generation, uint32_t events);
 int Remove(List* list, int fd, uint32_t generation);
-// -EEXIST if the entry under a number is still for the file that the number names. 0 and every
-// other error: it names another, or none (-EBADF).
-int Probe(List* list, int fd);
 // Registers what the number names now in place of what it named at `*generation`.
 int Follow(List* list, int fd, uint32_t events, uint32_t* generation);
 // Forgets an entry that somebody else has deleted.
@@ -99,8 +99,17 @@ class Hold {
   List* list_;
 };
 
-uint64_t TokenOf(int fd, uint32_t generation);
-int ControlEpoll(int epfd, int op, int fd, uint32_t events, uint64_t token);
+inline uint64_t TokenOf(int fd, uint32_t generation) {
+  return static_cast<uint64_t>(generation) << 32 | static_cast<uint32_t>(fd);
+}
+
+inline int ControlEpoll(int epfd, int op, int fd, uint32_t events, uint64_t token) {
+  epoll_event event;
+  event.events = events;
+  event.data.u64 = token;
+  return Syscall(SYS_epoll_ctl, epfd, op, fd, &event);
+}
+
 // As `ControlEpoll`, with the list locked: its epoll can't be closed meanwhile.
 int Control(List* list, int op, int fd, uint32_t events = 0, uint64_t token = 0);
 // The newest entry of a list. At most one dead one is kept beside a living one.
@@ -110,6 +119,18 @@ void Bury(Entry* entry);
 void Unlink(fd_table::Slot& slot, Entry* entry);
 
 }  // namespace internal
+
+// -EEXIST if the entry under a number is still for the file that the number names. 0 and every
+// other error: it names another, or none (-EBADF). Here to be inlined: it is asked before each
+// event of a foreign descriptor, and every frame below a system call costs (see CONTRIBUTING.md).
+inline int Probe(List* list, int fd) {
+  internal::Hold hold(list);
+  const int epfd = list->epfd.load(std::memory_order_relaxed);
+  if (epfd < 0) return -EBADF;
+  const int rc = internal::ControlEpoll(epfd, EPOLL_CTL_ADD, fd, 0, kProbe);
+  if (rc == 0) internal::ControlEpoll(epfd, EPOLL_CTL_DEL, fd, 0, 0);
+  return rc;
+}
 
 }  // namespace genpoll::interest
 

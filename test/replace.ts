@@ -1,14 +1,12 @@
 // Epoll.replace: another file under a number, with its registrations.
 
-import { closeSync, openSync } from 'node:fs'
+import { openSync } from 'node:fs'
 import {
   EPOLLET,
-  EPOLLEXCLUSIVE,
   EPOLLIN,
   EPOLLONESHOT,
   EPOLLOUT,
   Epoll,
-  type ErrnoCode,
   EventFd,
   FD_CLOEXEC,
   Fd,
@@ -16,12 +14,12 @@ import {
   type Registration,
 } from 'genpoll'
 import * as sys from 'genpoll/sys'
+import { untilBlocked } from './fixtures/blocked.js'
 import { test } from './fixtures/check.js'
 import { delivered } from './fixtures/delivered.js'
 import { pipe, ready } from './fixtures/descriptors.js'
-import { errno, NOT_OPEN } from './fixtures/errno.js'
+import { errno } from './fixtures/errno.js'
 import { Descriptors, read, write } from './fixtures/kernel.js'
-import { untilBlocked } from './fixtures/blocked.js'
 import { Waiter } from './fixtures/waiters.js'
 
 test('the registration stays, under a new generation, and is for the new file', (t) => {
@@ -92,11 +90,10 @@ test('every Epoll of the thread keeps its registration, whatever it said of repl
     t.equal(state, 'active')
     t.equal(generation, fdTable.generation(fd))
   }
-  t.strictSame([first, second, third].flatMap((epoll) => delivered(epoll)), [
-    'first',
-    'second',
-    'third',
-  ])
+  t.strictSame(
+    [first, second, third].flatMap((epoll) => delivered(epoll)),
+    ['first', 'second', 'third'],
+  )
   for (const { stats } of [first, second, third]) t.equal(stats.stale, 0)
 })
 
@@ -264,18 +261,38 @@ test('the file that is copied may be registered too, and stays so', (t) => {
   t.strictSame(delivered(epoll), ['bell'])
 })
 
-interface Scene {
-  epoll: Epoll<string>
-  /** Watches the number too. */
-  other: Epoll<string>
-  /** The number, readable. */
-  fd: number
-  mask?: number
-}
+test('sys.dup3 over a number ends its registrations, but for those that follow', (t) => {
+  using fds = new Descriptors()
+  using epoll = new Epoll<string>()
+  using follower = new Epoll<string>()
+  const fd = fds.eventfd(1)
+  fds.own(sys.dup(fd)) // keeps the old file, and would keep its entries
+  const stale = epoll.add(fd, EPOLLIN, 'stale')
+  const following = follower.add(fd, EPOLLIN, 'following', { onReplaced: 'follow' })
+  const former = following.generation
+  sys.dup3(fds.eventfd(2), fd, 0)
+  t.equal(stale.state, 'stale')
+  t.equal(epoll.size, 0)
+  t.strictSame(delivered(epoll), [])
+  t.equal(following.state, 'active')
+  t.not(following.generation, former)
+  t.equal(following.generation, fdTable.generation(fd))
+  t.strictSame(delivered(follower), ['following'])
+  t.equal(sys.eventfd_read(fd), 2n)
+  t.strictSame(
+    [epoll, follower].map(({ stats }) => stats.stale),
+    [0, 0],
+  )
+})
 
-/** What can’t be put under a number, and why. Returns it, for `close`. */
-const REFUSED: [what: string, code: ErrnoCode, make: (scene: Scene) => number | void][] = [
-  ['itself', 'EINVAL', ({ fd }) => void 0 ?? fd],
-]
-
-void REFUSED
+test('sys.dup3 of what can’t be polled ends one that follows too', (t) => {
+  using fds = new Descriptors()
+  using epoll = new Epoll()
+  const fd = fds.eventfd(1)
+  const registration = epoll.add(fd, EPOLLIN, undefined, { onReplaced: 'follow' })
+  sys.dup3(fds.own(openSync('/dev/null', 'r')), fd, 0)
+  t.equal(registration.state, 'stale')
+  t.equal(epoll.size, 0)
+  t.throws(() => registration.modify(EPOLLIN), { code: 'ENOENT', name: 'StaleRegistrationError' })
+  t.strictSame(delivered(epoll), [])
+})

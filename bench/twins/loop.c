@@ -1,17 +1,15 @@
-/* The plain loops that a C programmer would write, as twins of bench/loop.mjs: for each line
- * "case iterations" on stdin, a line with the nanoseconds of processor time that one took. */
-#include <stdint.h>
+/* The plain loops that a C programmer would write, as twins of scripts/loop.mjs: each prints the
+ * nanoseconds of processor time that one of `n` iterations took. */
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "serve.h"
 
 enum { READY = 256 };
 
-static uint64_t handled;
+static int epoll;
+static volatile uint64_t handled;
 
 struct source {
   int fd;
@@ -26,79 +24,58 @@ static void count(struct source *source, uint32_t events) {
 static void take(struct source *source, uint32_t events) {
   uint64_t value;
   (void)events;
-  if (read(source->fd, &value, sizeof value) != sizeof value) abort();
+  die_unless(read(source->fd, &value, sizeof value) == sizeof value);
   handled += value;
 }
 
-static int make(int epoll, struct source *source, uint32_t events) {
+static int make(struct source *source, uint32_t events) {
   struct epoll_event event = {.events = events, .data.ptr = source};
-  source->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-  if (source->fd < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, source->fd, &event) < 0) abort();
+  source->fd = make_eventfd(0);
+  die_unless(epoll_ctl(epoll, EPOLL_CTL_ADD, source->fd, &event) == 0);
   return source->fd;
 }
 
 static void ring(int fd) {
   uint64_t one = 1;
-  if (write(fd, &one, sizeof one) != sizeof one) abort();
+  die_unless(write(fd, &one, sizeof one) == sizeof one);
 }
 
-static void turn(int epoll) {
+static void turn(void) {
   struct epoll_event events[READY];
   int count = epoll_wait(epoll, events, READY, -1);
-  if (count < 0) abort();
+  die_unless(count >= 0);
   for (int i = 0; i < count; i++) {
     struct source *source = events[i].data.ptr;
     source->handler(source, events[i].events);
   }
 }
 
-static void level(int epoll, long n) {
+static void level(long n) {
   struct source source = {.handler = take};
-  int fd = make(epoll, &source, EPOLLIN);
-  while (n-- > 0) {
+  const double start = used();
+  int fd = make(&source, EPOLLIN);
+  for (long i = 0; i < n; i++) {
     ring(fd);
-    turn(epoll);
+    turn();
   }
   close(fd);
+  printf("%f", (used() - start) / n);
 }
 
-static void edge(int epoll, long n) {
-  struct source source = {.handler = count};
-  int fd = make(epoll, &source, EPOLLIN | EPOLLET);
-  while (n-- > 0) {
-    ring(fd);
-    turn(epoll);
-  }
-  close(fd);
-}
-
-static void dispatch(int epoll, long n) {
+static void dispatch(long n) {
   struct source sources[READY];
+  const double start = used();
   for (int i = 0; i < READY; i++) {
     sources[i].handler = count;
-    ring(make(epoll, &sources[i], EPOLLIN));
+    ring(make(&sources[i], EPOLLIN));
   }
-  for (n /= READY; n > 0; n--) turn(epoll);
+  for (long i = 0; i < n; i += READY) turn();
   for (int i = 0; i < READY; i++) close(sources[i].fd);
-}
-
-static double used(void) {
-  struct timespec time;
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
-  return time.tv_sec * 1e9 + time.tv_nsec;
+  printf("%f", (used() - start) / n);
 }
 
 int main(void) {
-  char name[32];
-  long n;
-  int epoll = epoll_create1(EPOLL_CLOEXEC);
-  while (scanf("%31s %ld", name, &n) == 2) {
-    double start = used();
-    if (strcmp(name, "level") == 0) level(epoll, n);
-    if (strcmp(name, "edge") == 0) edge(epoll, n);
-    if (strcmp(name, "dispatch") == 0) dispatch(epoll, n);
-    printf("%f\n", (used() - start) / n);
-    fflush(stdout);
-  }
-  return handled == 0;
+  const struct bench_case cases[] = {{"level", level}, {"dispatch", dispatch}, {0}};
+  epoll = epoll_create1(EPOLL_CLOEXEC);
+  return serve(cases);
 }

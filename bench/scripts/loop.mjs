@@ -1,8 +1,7 @@
-// The loops of bench/twins/loop.c on genpoll: for each line "case iterations" on stdin, a line with
-// the nanoseconds of processor time that one iteration took.
-import { createInterface } from 'node:readline'
+// The loops of twins/loop.c on genpoll.
 import { EFD_NONBLOCK, EPOLL_CTL_ADD, EPOLLET, EPOLLIN, Epoll, EventFd } from 'genpoll'
 import * as sys from 'genpoll/sys'
+import { serve, timed } from './serve.mjs'
 
 const READY = 256
 let handled = 0
@@ -75,12 +74,8 @@ function call(registration, events) {
   registration.data(events)
 }
 
-for await (const line of createInterface({ input: process.stdin })) {
-  const [name, count] = line.split(' ')
-  const n = Number(count)
-  const start = process.cpuUsage()
-  cases[name](n)
-  const { user, system } = process.cpuUsage(start)
-  console.log((1000 * (user + system)) / n)
-}
+/** Each case answers with the nanoseconds of processor time that one of its iterations took. */
+const perIteration = (run) => (n) => timed(() => run(n)) / n
+
+await serve(Object.fromEntries(Object.entries(cases).map(([name, run]) => [name, perIteration(run)])))
 if (handled === 0) process.exitCode = 1

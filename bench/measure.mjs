@@ -1,0 +1,69 @@
+// Two processes, or two cases of one, in turn on the same processor. Only neighbouring turns are
+// compared: machines are noisy, and what slows one slows the other.
+import { spawn } from 'node:child_process'
+import { CPU, here } from './settings.mjs'
+
+/** A process that runs a case for each line on its stdin and answers with a line of JSON. */
+function start(command, args) {
+  const child = spawn('taskset', ['-c', CPU, command, ...args], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
+  const answers = child.stdout.setEncoding('utf8')[Symbol.asyncIterator]()
+  let rest = ''
+  async function line() {
+    while (!rest.includes('\n')) {
+      const { value, done } = await answers.next()
+      if (done) throw new Error(`${command} ${args.join(' ')} ended in the middle of a case`)
+      rest += value
+    }
+    const end = rest.indexOf('\n')
+    const found = rest.slice(0, end)
+    rest = rest.slice(end + 1)
+    return found
+  }
+  return {
+    async run(name, ...numbers) {
+      child.stdin.write(`${[name, ...numbers].join(' ')}\n`)
+      return JSON.parse(await line())
+    },
+    stop: () => child.stdin.end(),
+  }
+}
+
+export const startNode = (script) =>
+  start(process.execPath, ['--expose-gc', here(`scripts/${script}.mjs`)])
+export const startTwin = (name) => start(here(`.build/${name}`), [])
+
+/** Runs both in turn. The order alternates, so that a drift of the machine favours neither. */
+export async function takeTurns(label, rounds, ours, beside) {
+  const pairs = []
+  for (let round = 0; round < rounds; round++) {
+    progress(`${label}: ${round + 1} of ${rounds}`)
+    const isOursFirst = round % 2 === 1
+    const first = await (isOursFirst ? ours() : beside())
+    const second = await (isOursFirst ? beside() : ours())
+    pairs.push(isOursFirst ? { ours: first, beside: second } : { ours: second, beside: first })
+  }
+  return pairs
+}
+
+/** What pairs of nanoseconds come to: ours divided by what is beside it, unless told otherwise. */
+export function compare(pairs, by = ({ ours, beside }) => ours / beside) {
+  return {
+    ...summary(pairs.map(by)),
+    ours: median(pairs.map(({ ours }) => ours)),
+    beside: median(pairs.map(({ beside }) => beside)),
+  }
+}
+
+export function summary(numbers) {
+  const sorted = numbers.toSorted((a, b) => a - b)
+  const at = (part) => sorted[Math.floor(part * sorted.length)]
+  return { value: at(0.5), quartiles: [at(0.25), at(0.75)] }
+}
+
+export const median = (numbers) => summary(numbers).value
+
+export function progress(text) {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`)
+}

@@ -1,0 +1,29 @@
+// What a run of the benchmarks is told, and what the machine allows.
+import { readFileSync } from 'node:fs'
+import { cpus } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+
+const { values, positionals } = parseArgs({
+  options: { quick: { type: 'boolean', default: false } },
+  allowPositionals: true,
+})
+
+export const isQuick = values.quick
+/** The names of the groups to run; none: all. */
+export const chosen = positionals
+
+/** One processor for everything that is measured, the last: interrupts favour the first. */
+export const CPU = String(cpus().length - 1)
+
+/** A path below bench/. */
+export const here = (path) => fileURLToPath(new URL(path, import.meta.url))
+
+/** How many descriptors are watched where it is "as many as may be". */
+export const MANY = Math.min(100_000, hardLimit() - 500)
+
+/** How many descriptors a process may have open; Node and the twins raise their limit to it. */
+function hardLimit() {
+  const [, hard] = /^Max open files +\S+ +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))
+  return Number(hard)
+}
