@@ -107,8 +107,8 @@ export class Delivery<T> {
     const list = this.#list
     list.settle()
     this.waits++
-    pinEvents(this.#out)
     if (this.#zombies.areThere) return this.#turnAmongZombies(epfd, timeoutMs, mask, visit)
+    pinEvents(this.#out)
     const count = poll(epfd, timeoutMs, mask)
     if (count < 0) fail(count, 'epoll_pwait', { fd: epfd })
     if (count === 0) return TIMED_OUT
@@ -126,6 +126,7 @@ export class Delivery<T> {
   ): number {
     const list = this.#list
     if (this.#zombies.isDue) this.#zombies.rebuild()
+    pinEvents(this.#out)
     const start = binding.cpu_clock()
     const count = poll(epfd, timeoutMs, mask)
     const pollNs = (binding.cpu_clock() - start) >>> 0

@@ -8,7 +8,6 @@ import {
   type ErrnoCode,
   EventFd,
   O_CLOEXEC,
-  O_PATH,
   sameFile,
 } from 'genpoll'
 import * as sys from 'genpoll/sys'
@@ -17,6 +16,8 @@ import { delivered } from './fixtures/delivered.js'
 import { ready } from './fixtures/descriptors.js'
 import { errno, NOT_OPEN } from './fixtures/errno.js'
 import { Descriptors } from './fixtures/kernel.js'
+
+const O_PATH = 0o10000000
 
 /** A number that names a readable file, in two Epolls. */
 interface Scene {

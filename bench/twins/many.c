@@ -1,5 +1,6 @@
 /* Adding and removing many, and what a rebuild asks of the kernel: twin of scripts/many.mjs and
  * scripts/rebuild.mjs. Each prints nanoseconds of processor time. */
+#define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,5 +71,5 @@ static void rebuild(long n) {
 int main(void) {
   const struct bench_case cases[] = {
       {"setup", setup}, {"churn", churn}, {"fill", fill}, {"rebuild", rebuild}, {0}};
-  return serve(cases);
+  serve(cases);
 }

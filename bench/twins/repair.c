@@ -82,5 +82,5 @@ static void repair(long n) {
 
 int main(void) {
   const struct bench_case cases[] = {{"setup", setup}, {"repair", repair}, {0}};
-  return serve(cases);
+  serve(cases);
 }

@@ -7,7 +7,7 @@
 #include <sys/resource.h>
 #include <time.h>
 
-int serve(const struct bench_case *cases) {
+void serve(const struct bench_case *cases) {
   char name[32];
   long n;
   while (scanf("%31s %ld", name, &n) == 2) {
@@ -18,7 +18,6 @@ int serve(const struct bench_case *cases) {
     putchar('\n');
     fflush(stdout);
   }
-  return 0;
 }
 
 double used(void) {
@@ -34,8 +33,7 @@ void raise_limit(void) {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-void die_unless(int condition) {
-  if (condition) return;
+void die(void) {
   perror("twin");
   abort();
 }

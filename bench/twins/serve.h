@@ -11,7 +11,7 @@ struct bench_case {
 };
 
 /* For each line "case n" on stdin. The last case has no name. */
-int serve(const struct bench_case *cases);
+void serve(const struct bench_case *cases);
 
 /* Nanoseconds of processor time that the process has used. */
 double used(void);
@@ -19,7 +19,11 @@ double used(void);
 /* As many open files as may be. */
 void raise_limit(void);
 
-void die_unless(int condition);
+void die(void);
+static inline void die_unless(int condition) {
+  if (!condition) die();
+}
+
 int make_eventfd(uint64_t initial);
 
 #endif
