@@ -65,7 +65,7 @@ export class Delivery<T> {
     const deadline = timeoutMs > 0 ? performance.now() + timeoutMs : 0
     let leftMs = timeoutMs
     let delivered = this.#turn(epfd, leftMs, mask, visit)
-    while (delivered === 0 && leftMs !== 0) {
+    while (delivered === 0 && leftMs !== 0 && !this.#list.handle.closed) {
       leftMs = left(timeoutMs, deadline)
       delivered = this.#turn(epfd, leftMs, mask, visit)
     }
@@ -90,6 +90,7 @@ export class Delivery<T> {
       let delivered = this.#turn(epfd, turnMs, mask, visit)
       // Each jump back is where V8 looks whether the worker has been terminated.
       while (delivered === TIMED_OUT ? turnMs !== leftMs : delivered === 0 && leftMs !== 0) {
+        if (this.#list.handle.closed) break
         leftMs = left(timeoutMs, deadline)
         turnMs = this.#isHostPending ? turnOf(leftMs) : leftMs
         delivered = this.#turn(epfd, turnMs, mask, visit)
@@ -125,7 +126,10 @@ export class Delivery<T> {
     visit: Visit<T>,
   ): number {
     const list = this.#list
-    if (this.#zombies.isDue) this.#zombies.rebuild()
+    if (this.#zombies.isDue) {
+      this.#zombies.rebuild()
+      if (list.handle.closed) return 0 // by an onStale
+    }
     pinEvents(this.#out)
     const start = binding.cpu_clock()
     const count = poll(epfd, timeoutMs, mask)
@@ -189,9 +193,13 @@ export class Delivery<T> {
       this.#isHostPending = true
       return false
     }
-    if (registration?.token === token) {
-      if (registration.currentStatus < CLOSED && registration.token === token) return true
-      // It ended, or went over to another file, in another thread.
+    const former = registration?.token
+    // Asking makes it learn what other threads have done to it.
+    if (registration !== undefined && registration.currentStatus < CLOSED) {
+      if (registration.token === token) return true
+    }
+    if (former === token) {
+      // It has just ended, or gone over to another file.
       if (list.graves.get(fd)?.token === token) this.#drop(fd, token, events, false)
       else this.stale++
       return false

@@ -272,6 +272,7 @@ export class Epoll<T = unknown> {
    */
   close(): void {
     this.#list.count = 0
+    this.#list.witnesses.clear()
     this.#list.handle.close()
   }
 

@@ -8,6 +8,7 @@ import {
   CLOSED,
   FOLLOWS,
   FRESH,
+  HAUNTED,
   REASONS,
   REMOVED,
   REPLACED,
@@ -17,6 +18,7 @@ import {
   VERIFIED,
 } from './registration.js'
 import { failControl } from './sys/epoll.js'
+import { Witnesses } from './witnesses.js'
 
 const { generations, registers } = binding
 
@@ -30,7 +32,7 @@ const native = {
 const NOT_CURRENT = 1
 const OWNED = 1
 const RECYCLED = 2
-const HAUNTED = 4
+const MAY_HAUNT = 4
 
 /**
  * Of which registrations the kernel is asked, before each event, whether their number still names
@@ -73,6 +75,7 @@ export class InterestList<T> {
   readonly graves = new Map<number, Grave>()
   /** What ended since the running batch was read, by key; whether its entry was deleted. */
   readonly ended = new Map<number, boolean>()
+  readonly witnesses = new Witnesses()
   readonly #fresh: Registration<T>[] = []
 
   constructor(
@@ -103,7 +106,8 @@ export class InterestList<T> {
     )
   }
 
-  add({ target, fd, mask, data }: Wish<T>, follows: number): Registration<T> {
+  add(wish: Wish<T>, follows: number): Registration<T> {
+    const { target, fd, mask, data } = wish
     registers[0] = this.handle.fd
     registers[1] = fd
     registers[2] = mask
@@ -111,14 +115,16 @@ export class InterestList<T> {
     registers[4] = follows
     native.add()
     const rc = registers[0]!
-    if (rc !== 0) this.#failAdd(rc, target, fd)
+    if (rc !== 0) {
+      if (rc === EEXIST && !this.#holds(fd)) return this.add(wish, follows)
+      this.#failAdd(rc, target, fd)
+    }
     return this.#keep(target, fd, registers[1]!, mask, registers[2]!, follows, data)
   }
 
   /** All of them, or none. */
   addAll(wishes: readonly Wish<T>[], follows: number): Registration<T>[] {
     const epfd = this.handle.fd
-    if (wishes.length === 0) return []
     const triples = new Int32Array(3 * wishes.length)
     wishes.forEach(({ target, fd, mask }, i) => {
       triples.set([mask, fd, expectationOf(target)], 3 * i)
@@ -127,11 +133,18 @@ export class InterestList<T> {
     const rc = binding.interest_add_all(epfd, wishes.length, follows)
     if (rc !== 0) {
       const { target, fd } = wishes[registers[1]!]!
+      if (rc === EEXIST && !this.#holds(fd)) return this.addAll(wishes, follows)
       this.#failAdd(rc, target, fd)
     }
     return wishes.map(({ target, fd, mask, data }, i) =>
       this.#keep(target, fd, triples[3 * i + 2]!, mask, triples[3 * i]!, follows, data),
     )
+  }
+
+  /** Whether what a number names is what has been registered under it, or unknown. */
+  #holds(fd: number): boolean {
+    const former = this.registrations[fd]
+    return former === undefined || (former.flags & HAUNTED) === 0 || this.confirm(former)
   }
 
   #failAdd(rc: number, target: Target, fd: number): never {
@@ -165,18 +178,29 @@ export class InterestList<T> {
     if (former !== undefined) {
       const status =
         (findings & RECYCLED) !== 0 ? REPLACED : former.token === token ? REMOVED : CLOSED
-      this.#end(former, status, (findings & HAUNTED) === 0)
+      this.#end(former, status, (findings & MAY_HAUNT) === 0)
     }
     // Filled up without gaps: an array with holes beyond its end turns into a dictionary.
     while (registrations.length <= fd) registrations.push(undefined)
     const registration = new Registration(this, target, fd, token, mask, flags, data)
     registrations[fd] = registration
     this.#refresh(registration)
+    if ((findings & MAY_HAUNT) !== 0) this.#haunt(registration)
     return registration
+  }
+
+  #haunt(registration: Registration<T>): void {
+    if ((registration.flags & VERIFIED) === 0) return
+    registration.flags |= HAUNTED
+    this.witnesses.add(registration)
   }
 
   modify(registration: Registration<T>, mask: number): void {
     this.#assertAlive(registration)
+    if ((registration.flags & HAUNTED) !== 0 && !this.confirm(registration)) {
+      this.modify(registration, mask)
+      return
+    }
     const { fd } = registration
     registers[0] = this.handle.fd
     registers[1] = fd
@@ -230,6 +254,11 @@ export class InterestList<T> {
 
   /** `EEXIST` if the number names the file that was registered. */
   probe(registration: Registration<T>): number {
+    if ((registration.flags & HAUNTED) !== 0) {
+      const rc = this.witnesses.probe(registration, this.handle.fd)
+      if (rc !== undefined) return rc
+      registration.flags &= ~HAUNTED
+    }
     registers[0] = this.handle.fd
     registers[1] = registration.fd
     native.probe()
@@ -283,6 +312,7 @@ export class InterestList<T> {
     } else {
       this.#bury(registration, 'replaced')
       registration.token = registers[1]!
+      this.#haunt(registration)
     }
   }
 
@@ -325,6 +355,7 @@ export class InterestList<T> {
   #end(registration: Registration<T>, status: number, isDeleted: boolean): void {
     registration.status = status
     this.registrations[registration.fd] = undefined
+    if ((registration.flags & HAUNTED) !== 0) this.witnesses.drop(registration)
     if (isDeleted) this.#note(registration, true)
     else this.#bury(registration, REASONS[status]!)
   }

@@ -181,11 +181,21 @@ export class Zombies<T> {
     this.#entryNs = costNs / (living.length + 1)
     if (rc < 0) return rc
     this.rebuilds++
+    list.witnesses.clear()
     const fd = list.handle.fd
     channel('genpoll:rebuild').publish({ fd, registrations: living.length, costNs, staleNs })
     const gone = [...this.#deferred.values()]
     this.#deferred.clear()
-    for (const report of gone) this.#report({ ...report, action: 'rebuilt' })
+    const errors: unknown[] = []
+    for (const report of gone) {
+      try {
+        this.#report({ ...report, action: 'rebuilt' })
+      } catch (error) {
+        errors.push(error)
+      }
+    }
+    // An onStale that throws hears of the others first.
+    if (errors.length > 0) throw errors[0]
     return 0
   }
 }

@@ -21,11 +21,11 @@ int32_t On(const State& state, int32_t epfd, Operation operation) {
   return list == nullptr ? -EBADF : operation(list);
 }
 
-// As many triples of the pinned buffer as were announced, or null.
-int32_t* Triples(const State& state, int32_t count) {
+// The pinned buffer, if it has as many triples as were announced.
+bool FindTriples(const State& state, int32_t count, int32_t** triples) {
   const size_t capacity = state.buffer.length / (kTriple * sizeof(int32_t));
-  if (count < 0 || static_cast<size_t>(count) > capacity) return nullptr;
-  return reinterpret_cast<int32_t*>(state.buffer.data);
+  *triples = reinterpret_cast<int32_t*>(state.buffer.data);
+  return count >= 0 && static_cast<size_t>(count) <= capacity;
 }
 
 int32_t InterestOpen(State& state, int32_t epfd, int32_t is_shared) {
@@ -51,8 +51,8 @@ int32_t InterestAdd(State& state, int32_t epfd, int32_t fd, int32_t events, int3
 }
 
 int32_t InterestAddAll(State& state, int32_t epfd, int32_t count, int32_t follows) {
-  int32_t* triples = Triples(state, count);
-  if (triples == nullptr) return -EINVAL;
+  int32_t* triples;
+  if (!FindTriples(state, count, &triples)) return -EINVAL;
   return On(state, epfd, [&](interest::List* list) {
     int32_t added = 0;
     int rc = 0;
@@ -121,8 +121,8 @@ int32_t InterestEvict(State& state, int32_t epfd, int32_t fd, int32_t generation
 }
 
 int32_t InterestRebuild(State& state, int32_t epfd, int32_t count, int32_t has_host) {
-  const int32_t* triples = Triples(state, count);
-  if (triples == nullptr) return -EINVAL;
+  int32_t* triples;
+  if (!FindTriples(state, count, &triples)) return -EINVAL;
   return On(state, epfd, [&](interest::List* list) {
     return interest::Rebuild(list, triples, count, has_host ? BackendFd(state) : -1);
   });

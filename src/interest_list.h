@@ -123,11 +123,11 @@ void Unlink(fd_table::Slot& slot, Entry* entry);
 // -EEXIST if the entry under a number is still for the file that the number names. 0 and every
 // other error: it names another, or none (-EBADF). Here to be inlined: it is asked before each
 // event of a foreign descriptor, and every frame below a system call costs (see CONTRIBUTING.md).
-inline int Probe(List* list, int fd) {
+inline int Probe(List* list, int fd, uint32_t events = 0) {
   internal::Hold hold(list);
   const int epfd = list->epfd.load(std::memory_order_relaxed);
   if (epfd < 0) return -EBADF;
-  const int rc = internal::ControlEpoll(epfd, EPOLL_CTL_ADD, fd, 0, kProbe);
+  const int rc = internal::ControlEpoll(epfd, EPOLL_CTL_ADD, fd, events, kProbe);
   if (rc == 0) internal::ControlEpoll(epfd, EPOLL_CTL_DEL, fd, 0, 0);
   return rc;
 }

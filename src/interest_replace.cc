@@ -94,12 +94,10 @@ int Replace(int original, int fd, int flags, bool everyone) {
   const uint64_t file = fd_table::FileOf(original);
   Lock lock(fd);
   Slot& slot = lock.slot();
-  if (everyone) {
-    for (Entry* entry = slot.entries; entry != nullptr; entry = entry->next) {
-      if (!entry->is_live) continue;
-      rc = Probe(entry->list, original);
-      if (rc < 0 && rc != -EEXIST) return rc;
-    }
+  for (Entry* entry = slot.entries; everyone && entry != nullptr; entry = entry->next) {
+    if (!entry->is_live || entry->list->epfd < 0) continue;
+    rc = Probe(entry->list, original, entry->events & EPOLLEXCLUSIVE);
+    if (rc < 0 && rc != -EEXIST) return rc;
   }
   Entry* taken = TakeOut(slot, fd);
   // Before the number changes: an event of the old file that was read already must find its

@@ -1,0 +1,35 @@
+// What zombies cost that only a rebuild removes: their wake-ups, then the rebuild.
+import { compare, progress, startNode } from '../measure.mjs'
+import { isQuick } from '../settings.mjs'
+
+const REGISTERED = 10_000
+const RATES = [0, 1, 10, 100]
+const SECONDS = isQuick ? 1.5 : 5
+const ROUNDS = isQuick ? 15 : 45
+
+export async function zombies() {
+  const library = startNode('zombies')
+  await library.run('setup', REGISTERED)
+  const figure = await single(library)
+  const rates = []
+  for (const perSecond of RATES) {
+    progress(`${perSecond} zombies a second`)
+    const lived = await library.run('live', perSecond, SECONDS)
+    rates.push({ perSecond, seconds: SECONDS, ...lived })
+  }
+  library.stop()
+  return { figures: [figure], zombies: rates }
+}
+
+/** A single one, from its first stale event to its end, in rebuilds. */
+async function single(library) {
+  for (let i = 0; i < 5; i++) await library.run('one') // warm
+  const pairs = []
+  for (let round = 0; round < ROUNDS; round++) {
+    progress(`a single zombie: ${round + 1} of ${ROUNDS}`)
+    const { rebuild, zombie } = await library.run('one')
+    pairs.push({ ours: zombie, beside: rebuild })
+  }
+  const work = `a zombie that only a rebuild removes, among ${REGISTERED.toLocaleString('en')}`
+  return { work, besides: 'a rebuild', ...compare(pairs), unit: '', goal: 2 }
+}
