@@ -33,7 +33,9 @@ const collected = new FinalizationRegistry<Remains>(({ kind, fd, since, stack, u
 
 /**
  * An owned descriptor, whatever its kind: closed once, by `close()`, and never mistaken for another
- * that got its number. It must be closed through genpoll only (here, or with `sys.close`).
+ * that got its number. It must be closed through genpoll only: here, or with `sys.close`. If others
+ * close its number (`fs.closeSync`, another addon), `verify: 'always'` still keeps events from the
+ * wrong handler, and `close()` can tell a stranger under the number only while this is in an `Epoll`.
  *
  * One that is garbage-collected unclosed is closed then, with a process warning; the environment
  * variable `GENPOLL_TRACE_LEAKS=1` makes the warning show where it was made.

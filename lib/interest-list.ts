@@ -192,7 +192,12 @@ export class InterestList<T> {
   #haunt(registration: Registration<T>): void {
     if ((registration.flags & VERIFIED) === 0) return
     registration.flags |= HAUNTED
-    this.witnesses.add(registration)
+    try {
+      this.witnesses.add(registration)
+    } catch (error) {
+      this.remove(registration)
+      throw error
+    }
   }
 
   modify(registration: Registration<T>, mask: number): void {

@@ -86,7 +86,8 @@ function select(buffer: NodeJS.ArrayBufferView, offset: number, length: number |
 }
 
 /**
- * `close(fd)`: closes a descriptor. A number that an `Epoll` of this thread watches leaves it first.
+ * `close(fd)`: closes a descriptor. A number that is in an `Epoll`, of whichever thread, leaves it
+ * first.
  *
  * @throws {ErrnoError} `EBADF`, `EIO`, `ENOSPC`, `EDQUOT`.
  * @see https://man7.org/linux/man-pages/man2/close.2.html
