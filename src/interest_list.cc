@@ -62,10 +62,13 @@ void Link(const Lock& lock, List* list, uint32_t events, bool follows) {
   Entry* newest = EntryOf(slot, list);
   for (Entry* entry = slot.entries; entry != nullptr;) {
     Entry* next = entry->next;
-    if ((entry->list == list && entry != newest) || entry->list->epfd < 0) Unlink(slot, entry);
+    const bool is_older = entry->list == list && entry != newest;
+    if (is_older) newest->is_several = true;
+    if (is_older || entry->list->epfd < 0) Unlink(slot, entry);
     entry = next;
   }
-  slot.entries = new Entry{list, lock.generation(), events, slot.file, follows, true, slot.entries};
+  slot.entries =
+      new Entry{list, lock.generation(), events, slot.file, follows, true, false, slot.entries};
 }
 
 }  // namespace

@@ -42,6 +42,7 @@ struct Entry {
   uint64_t file;
   bool follows;  // stays with the number, whatever comes under it
   bool is_live;
+  bool is_several;  // stands for older dead ones as well
   Entry* next;
 };
 

@@ -163,7 +163,12 @@ int Evict(List* list, int fd, uint32_t generation, bool has_calls) {
   }
   if (rc < 0) return 0;
   Lock lock(fd);
-  if (Entry* entry = EntryOf(lock.slot(), list, generation)) Unlink(lock.slot(), entry);
+  Entry* entry = EntryOf(lock.slot(), list, generation);
+  if (entry != nullptr && entry->is_several) {
+    entry->file = 0;
+  } else if (entry != nullptr) {
+    Unlink(lock.slot(), entry);
+  }
   // Should the number of that dup have been recycled for a dup of what is registered here now, then
   // the living entry is gone. Usually this answers EEXIST.
   const Entry* newest = EntryOf(lock.slot(), list);
