@@ -135,7 +135,10 @@ export class Delivery<T> {
     const count = poll(epfd, timeoutMs, mask)
     const pollNs = (binding.cpu_clock() - start) >>> 0
     if (count < 0) fail(count, 'epoll_pwait', { fd: epfd })
-    if (count === 0) return TIMED_OUT
+    if (count === 0) {
+      this.#zombies.charge(0)
+      return TIMED_OUT
+    }
     list.next = 0
     list.count = count
     const staleBefore = this.stale

@@ -42,6 +42,8 @@ export interface RebuildReport {
 
 /** How many registrations are tried to learn what carrying one over costs. */
 const SAMPLE = 64
+/** How many turns without them end the care for stale events. */
+const QUIET_TURNS = 64
 
 function channel(name: string) {
   return process.getBuiltinModule('node:diagnostics_channel').channel(name)
@@ -73,10 +75,9 @@ export class Zombies<T> {
     readonly isOurs: boolean,
   ) {}
 
-  /** Whether there are any that have to be waited out. */
-  get areThere(): boolean {
-    return this.#deferred.size > 0
-  }
+  /** Whether one that can't be removed has woken us lately. */
+  areThere = false
+  #quietTurns = 0
 
   /**
    * An entry without a registration has come up.
@@ -86,7 +87,10 @@ export class Zombies<T> {
    */
   meet(fd: number, token: number, events: number, isCertain: boolean): void {
     const key = keyOf(fd, token)
-    if (this.#deferred.has(key)) return
+    if (this.#deferred.has(key)) {
+      this.#rouse()
+      return
+    }
     const grave = this.list.graves.get(fd)
     const isKnown = grave?.token === token
     const report = {
@@ -101,7 +105,10 @@ export class Zombies<T> {
       return
     }
     const deferred: StaleReport = { ...report, action: 'deferred' }
-    if (isCertain) this.#deferred.set(key, deferred)
+    if (isCertain) {
+      this.#deferred.set(key, deferred)
+      this.#rouse()
+    }
     if (isKnown && grave.isReported) return
     if (isKnown) grave.isReported = true
     this.#report(deferred)
@@ -126,9 +133,17 @@ export class Zombies<T> {
     this.onStale?.(report)
   }
 
-  /** A wake-up by stale events took so much processor time. */
+  #rouse(): void {
+    this.areThere = true
+    this.#quietTurns = 0
+  }
+
+  /** Stale events took so much processor time of a turn. */
   charge(ns: number): void {
     this.#staleNs += ns
+    this.#quietTurns = ns > 0 ? 0 : this.#quietTurns + 1
+    // Most likely they have gone with their files: to go on measuring would cost every wait.
+    if (this.#quietTurns > QUIET_TURNS) this.areThere = false
   }
 
   /**
@@ -186,6 +201,7 @@ export class Zombies<T> {
     channel('genpoll:rebuild').publish({ fd, registrations: living.length, costNs, staleNs })
     const gone = [...this.#deferred.values()]
     this.#deferred.clear()
+    this.areThere = false
     const errors: unknown[] = []
     for (const report of gone) {
       try {

@@ -146,9 +146,10 @@ int Evict(List* list, int fd, uint32_t generation, bool has_calls) {
     Lock lock(fd);
     Entry* entry = EntryOf(lock.slot(), list, generation);
     if (entry != nullptr) file = entry->file;
-    // By the number itself, unless that would hit the living entry under it.
+    // By the number itself, unless that would hit another entry: the living one, or one that is not
+    // as old.
     const Entry* newest = EntryOf(lock.slot(), list);
-    const bool is_taken = newest != nullptr && newest->is_live;
+    const bool is_taken = newest != nullptr && (newest->is_live || newest != entry);
     if (!is_taken && Control(list, EPOLL_CTL_DEL, fd) == 0) {
       if (entry != nullptr) Unlink(lock.slot(), entry);
       return 1;
