@@ -4,7 +4,7 @@ import { check, fail } from './errors.js'
 import { type InterestList, keyOf } from './interest-list.js'
 import { ACTIVE, CLOSED, DISARMED, type Registration, VERIFIED } from './registration.js'
 import { poll } from './sys/epoll.js'
-import type { Zombies } from './zombies.js'
+import { since, type Zombies } from './zombies.js'
 
 const { generations, isMainThread } = binding
 
@@ -37,6 +37,8 @@ export class Delivery<T> {
   stale = 0
   // Node's loop has asked for attention, and can't be heard a second time before it gets some.
   #isHostPending = false
+  // When the last turn that brought only stale events was over, by the processor clock.
+  #staleSince: number | undefined
   readonly #list: InterestList<T>
   readonly #zombies: Zombies<T>
   readonly #out: Uint32Array
@@ -50,6 +52,7 @@ export class Delivery<T> {
   /** `Epoll.wait` on checked arguments. */
   wait(timeoutMs: number, mask: bigint | undefined, visit: Visit<T>): number {
     const epfd = this.#list.handle.fd
+    this.#staleSince = undefined
     if (this.#list.next < this.#list.count) {
       const delivered = this.#deliver(visit)
       if (delivered > 0) return delivered
@@ -129,11 +132,14 @@ export class Delivery<T> {
     if (this.#zombies.isDue) {
       this.#zombies.rebuild()
       if (list.handle.closed) return 0 // by an onStale
+      this.#staleSince = undefined
     }
     pinEvents(this.#out)
-    const start = binding.cpu_clock()
+    const start = this.#staleSince ?? binding.cpu_clock()
+    this.#staleSince = undefined
     const count = poll(epfd, timeoutMs, mask)
-    const pollNs = (binding.cpu_clock() - start) >>> 0
+    // To ask for the time costs a good part of a wake-up.
+    const pollNs = count > 1 ? since(start) : 0
     if (count < 0) fail(count, 'epoll_pwait', { fd: epfd })
     if (count === 0) {
       this.#zombies.charge(0)
@@ -144,9 +150,13 @@ export class Delivery<T> {
     const staleBefore = this.stale
     const delivered = this.#deliver(visit)
     const stale = this.stale - staleBefore
-    if (stale === count) this.#zombies.charge((binding.cpu_clock() - start) >>> 0)
-    else this.#zombies.charge((pollNs * stale) / count)
-    if (stale === count && !this.#zombies.isOurs) Atomics.wait(pause, 0, 0, PAUSE_MS)
+    if (stale < count) {
+      this.#zombies.charge((pollNs * stale) / count)
+    } else {
+      this.#staleSince = binding.cpu_clock()
+      this.#zombies.charge((this.#staleSince - start) >>> 0)
+      if (!this.#zombies.isOurs) Atomics.wait(pause, 0, 0, PAUSE_MS)
+    }
     return delivered
   }
 

@@ -11,8 +11,12 @@ export interface KernelEntry {
   readonly dataHigh: number
 }
 
-/** All entries of one of our epolls, in one pass, as text. */
-function read(epfd: number): string {
+/**
+ * All entries of one of our epolls, in one pass, as text.
+ *
+ * @throws {UnsupportedError} without /proc.
+ */
+export function readFdinfo(epfd: number): string {
   const path = `/proc/self/fdinfo/${epfd}`
   try {
     return process.getBuiltinModule('node:fs').readFileSync(path, 'latin1')
@@ -29,7 +33,9 @@ function read(epfd: number): string {
  * @see https://man7.org/linux/man-pages/man5/proc_pid_fdinfo.5.html
  */
 export function kernelEntries(epfd: number): KernelEntry[] {
-  const lines = read(epfd).matchAll(/^tfd:\s*(\d+) events:\s*([0-9a-f]+) data:\s*([0-9a-f]+)/gm)
+  const lines = readFdinfo(epfd).matchAll(
+    /^tfd:\s*(\d+) events:\s*([0-9a-f]+) data:\s*([0-9a-f]+)/gm,
+  )
   return Array.from(lines, ([, fd, events, data]) => ({
     fd: Number(fd),
     events: Number.parseInt(events!, 16),
@@ -38,13 +44,9 @@ export function kernelEntries(epfd: number): KernelEntry[] {
   }))
 }
 
-/** The line of the entry with a token, if there is one and it can be read. */
-export function fdinfoLine(epfd: number, fd: number, token: number): string | null {
+/** The line of the entry with a token in the text of a whole interest list, if it has one. */
+export function lineOf(text: string, fd: number, token: number): string | null {
   const data = (BigInt(token >>> 0) << 32n) | BigInt(fd)
-  try {
-    const line = new RegExp(`^tfd:.* data:\\s*${data.toString(16)} .*$`, 'm').exec(read(epfd))
-    return line === null ? null : line[0]
-  } catch {
-    return null // an ornament of a report, which /proc being absent mustn't turn into an error
-  }
+  const line = new RegExp(`^tfd:.* data:\\s*${data.toString(16)} .*$`, 'm').exec(text)
+  return line === null ? null : line[0]
 }

@@ -68,6 +68,8 @@ export class InterestList<T> {
   /** The batch that was read last: its events [next, count) are still to be delivered. */
   next = 0
   count = 0
+  /** What the kernel had when the first stale event of the running batch was dropped. */
+  fdinfo: string | undefined
   /** Node's loop is in it too, while a wait blocks in a worker. */
   hasHost = false
   readonly registrations: (Registration<T> | undefined)[] = []
@@ -260,7 +262,7 @@ export class InterestList<T> {
   /** `EEXIST` if the number names the file that was registered. */
   probe(registration: Registration<T>): number {
     if ((registration.flags & HAUNTED) !== 0) {
-      const rc = this.witnesses.probe(registration, this.handle.fd)
+      const rc = this.witnesses.probe(registration)
       if (rc !== undefined) return rc
       registration.flags &= ~HAUNTED
     }
@@ -403,6 +405,7 @@ export class InterestList<T> {
       if (registration.status === FRESH) registration.status = ACTIVE
     }
     if (this.ended.size > 0) this.ended.clear()
+    this.fdinfo = undefined
   }
 }
 

@@ -1,66 +1,82 @@
-import { binding } from './binding.js'
 import { EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_DEL } from './constants.js'
-import { EEXIST, ENOENT } from './errno.js'
 import { OwnedFd } from './fd.js'
-import { isAvailable } from './probe.js'
 import type { Registration } from './registration.js'
 import { control, epoll_create1 } from './sys/epoll.js'
 
-class Witness extends OwnedFd {
+class WitnessFd extends OwnedFd {
   constructor() {
-    super(epoll_create1(EPOLL_CLOEXEC), true)
+    super(epoll_create1(EPOLL_CLOEXEC), true, 'Epoll')
+  }
+}
+
+/** An epoll that never has two entries under one number. */
+class Witness {
+  readonly handle = new WitnessFd()
+  readonly registrations = new Map<number, Registration<unknown>>()
+  /** Numbers whose entry couldn't be deleted. */
+  readonly left = new Set<number>()
+
+  hasSeen(fd: number): boolean {
+    return this.registrations.has(fd) || this.left.has(fd)
   }
 }
 
 /**
  * Whether a number still names its file is asked of the interest list itself, and that answers yes if
  * it has *an* entry for what the number names. Where the entry of a former file may be left under the
- * same number, that isn't enough: the number may have gone back to that file. Such a registration gets
- * an epoll with no other entry than its own, to be asked instead. An entry keeps no file open, as a
- * dup would.
+ * same number, that isn't enough: the number may have gone back to that file. Such registrations have
+ * an entry in another epoll too, where they are alone under their number, and that is asked instead.
+ * An entry keeps no file open, as a dup would.
  */
 export class Witnesses {
-  readonly #witnesses = new Map<Registration<unknown>, Witness>()
-  /** Those of which it isn't known whether they are needed. */
-  readonly #unsure = new Set<Registration<unknown>>()
+  readonly #witnesses = new Set<Witness>()
 
   /** While the number of a registration names its file for certain. */
   add(registration: Registration<unknown>): void {
     this.drop(registration)
-    const witness = new Witness()
-    this.#witnesses.set(registration, witness)
-    this.#unsure.add(registration)
-    control(witness.fd, EPOLL_CTL_ADD, registration.fd, 0, 0, 0)
+    const { fd } = registration
+    let witness = [...this.#witnesses].find((witness) => !witness.hasSeen(fd))
+    if (witness === undefined) {
+      witness = new Witness()
+      this.#witnesses.add(witness)
+    }
+    witness.registrations.set(fd, registration)
+    control(witness.handle.fd, EPOLL_CTL_ADD, fd, 0, 0, 0)
   }
 
   /** `EEXIST` if the number names the file that was registered; `undefined` if there is no witness. */
-  probe(registration: Registration<unknown>, epfd: number): number | undefined {
-    const witness = this.#witnesses.get(registration)
-    if (witness === undefined) return undefined
-    const rc = control(witness.fd, EPOLL_CTL_ADD, registration.fd, 0, 0, 0)
-    if (rc === 0) control(witness.fd, EPOLL_CTL_DEL, registration.fd, 0, 0, 0)
-    if (rc === EEXIST && this.#unsure.delete(registration) && isAlone(epfd, registration.fd)) {
-      this.drop(registration)
-    }
+  probe(registration: Registration<unknown>): number | undefined {
+    const epfd = this.#of(registration)?.handle.fd
+    if (epfd === undefined) return undefined
+    const { fd } = registration
+    const rc = control(epfd, EPOLL_CTL_ADD, fd, 0, 0, 0)
+    if (rc === 0) control(epfd, EPOLL_CTL_DEL, fd, 0, 0, 0)
     return rc
   }
 
   drop(registration: Registration<unknown>): void {
-    this.#witnesses.get(registration)?.close()
-    this.#witnesses.delete(registration)
-    this.#unsure.delete(registration)
+    const witness = this.#of(registration)
+    if (witness === undefined) return
+    const { fd } = registration
+    witness.registrations.delete(fd)
+    if (witness.registrations.size === 0) this.#close(witness)
+    else if (control(witness.handle.fd, EPOLL_CTL_DEL, fd, 0, 0, 0) < 0) witness.left.add(fd)
   }
 
   /** Nothing is left under any number but what is registered. */
   clear(): void {
-    for (const registration of this.#witnesses.keys()) this.drop(registration)
+    for (const witness of this.#witnesses) this.#close(witness)
   }
-}
 
-/** Whether an epoll has one entry under a number; takes time by the number of all entries. */
-function isAlone(epfd: number, fd: number): boolean {
-  if (!isAvailable('kcmp')) return false
-  const { pid } = process
-  const rc = binding.kcmp_epoll(pid, pid, fd, epfd, fd, 1)
-  return rc === ENOENT
+  #of(registration: Registration<unknown>): Witness | undefined {
+    for (const witness of this.#witnesses) {
+      if (witness.registrations.get(registration.fd) === registration) return witness
+    }
+    return undefined
+  }
+
+  #close(witness: Witness): void {
+    this.#witnesses.delete(witness)
+    witness.handle.close()
+  }
 }

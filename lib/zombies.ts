@@ -3,7 +3,7 @@ import { EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLLONESHOT } from './constants.js'
 import { check, type StaleReason } from './errors.js'
 import { eventNames } from './events.js'
 import { SLOTS } from './fd-table.js'
-import { fdinfoLine } from './fdinfo.js'
+import { lineOf, readFdinfo } from './fdinfo.js'
 import { type InterestList, keyOf } from './interest-list.js'
 import { isAvailable } from './probe.js'
 import { DISARMED, type Registration } from './registration.js'
@@ -49,8 +49,8 @@ function channel(name: string) {
   return process.getBuiltinModule('node:diagnostics_channel').channel(name)
 }
 
-/** The processor time since `start`. */
-function since(start: number): number {
+/** The processor time since `start`, in nanoseconds. */
+export function since(start: number): number {
   return (binding.cpu_clock() - start) >>> 0
 }
 
@@ -98,7 +98,7 @@ export class Zombies<T> {
       generation: token >>> 0,
       events: eventNames(events),
       cause: isKnown ? grave.cause : ('unknown' as const),
-      fdinfo: this.#isHeard ? fdinfoLine(this.list.handle.fd, fd, token) : null,
+      fdinfo: this.#isHeard ? lineOf(this.#fdinfo, fd, token) : null,
     }
     if (this.#evict(fd, token)) {
       this.#report({ ...report, action: 'deleted' })
@@ -122,6 +122,17 @@ export class Zombies<T> {
     const { handle } = this.list
     const rc = binding.interest_evict(handle.fd, fd, token, canEvict ? 1 : 0)
     return check(rc, 'epoll_ctl') === 1
+  }
+
+  /** Read once a batch: the kernel writes down the whole list for it. */
+  get #fdinfo(): string {
+    const { list } = this
+    try {
+      list.fdinfo ??= readFdinfo(list.handle.fd)
+    } catch {
+      list.fdinfo = '' // an ornament of a report, which the absence of /proc mustn't turn into an error
+    }
+    return list.fdinfo
   }
 
   get #isHeard(): boolean {

@@ -146,7 +146,9 @@ int32_t FdOwn(State& state, int32_t fd, int32_t is_new) {
     fd_table::Lock lock(fd);
     fd_table::Slot& slot = lock.slot();
     if (slot.owner != 0) return -EEXIST;
-    if (lock.generation() == 0) lock.Renew();
+    // A new owner must not get what was registered for a file that the number doesn't name any
+    // more.
+    if (lock.generation() == 0 || interest::IsRecycled(lock, fd)) lock.Renew();
     if (!slot.is_worn) {
       slot.owner = state.id;
       slot.since = lock.generation();

@@ -172,6 +172,13 @@ uint32_t Find(List* list, int fd, bool* is_current) {
   return entry == nullptr ? 0 : entry->generation;
 }
 
+bool IsRecycled(const Lock& lock, int fd) {
+  for (const Entry* entry = lock.slot().entries; entry != nullptr; entry = entry->next) {
+    if (entry->is_live && entry->list->epfd >= 0 && Probe(entry->list, fd) != -EEXIST) return true;
+  }
+  return false;
+}
+
 void Expire(Slot& slot) {
   for (Entry* entry = slot.entries; entry != nullptr; entry = entry->next) Bury(entry);
   if (slot.list == nullptr) return;

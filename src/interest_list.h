@@ -84,6 +84,8 @@ int Replace(int original, int fd, int flags, bool everyone);
 // For a number that is about to be closed: takes it out of every list. -EBADF if the number turns
 // out to name another file than was registered.
 int Leave(const fd_table::Lock& lock, int fd);
+// Whether a number names another file than is registered under it.
+bool IsRecycled(const fd_table::Lock& lock, int fd);
 // For a number that has got a new generation: its entries are dead, and it is no list any more.
 void Expire(fd_table::Slot& slot);
 
