@@ -65,5 +65,6 @@ export function summary(numbers) {
 export const median = (numbers) => summary(numbers).value
 
 export function progress(text) {
-  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`)
+  const { isTTY, columns } = process.stderr
+  if (isTTY) process.stderr.write(`\r\x1b[K${text.slice(0, columns - 1)}`)
 }

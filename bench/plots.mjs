@@ -1,10 +1,10 @@
 // What a plot says more about than a table.
 import { LineChart } from 'echarts/charts'
-import { GridComponent, TitleComponent } from 'echarts/components'
+import { GridComponent, LegendComponent, TitleComponent } from 'echarts/components'
 import { init, use } from 'echarts/core'
 import { SVGRenderer } from 'echarts/renderers'
 
-use([LineChart, GridComponent, TitleComponent, SVGRenderer])
+use([LineChart, GridComponent, LegendComponent, TitleComponent, SVGRenderer])
 
 /** [file name, SVG] of each. */
 export function plots({ rebuilds, zombies }) {
@@ -14,32 +14,38 @@ export function plots({ rebuilds, zombies }) {
   return drawn
 }
 
-const rebuildPlot = (rebuilds) =>
-  draw({
+function rebuildPlot(rebuilds) {
+  const line = (name, whose) => ({
+    type: 'line',
+    name,
+    data: rebuilds.map((rebuild) => [rebuild.registered, rebuild[whose] / 1e6]),
+  })
+  return draw({
     title: { text: 'A rebuild against the number of registrations' },
+    legend: { top: 'bottom' },
     xAxis: { ...axis('registrations'), type: 'log' },
     yAxis: { ...axis('milliseconds of processor time'), type: 'log' },
-    series: [
-      line('genpoll', rebuilds.map(({ count, ours }) => [count, ours / 1e6])),
-      line('C twin', rebuilds.map(({ count, beside }) => [count, beside / 1e6])),
-    ],
+    series: [line('genpoll', 'ours'), line('C twin', 'beside')],
   })
+}
 
-const zombiePlot = (zombies) =>
-  draw({
-    title: { text: 'Processor time against new zombies, 10,000 registrations' },
+function zombiePlot({ registered, rates }) {
+  const data = rates.map(({ perSecond, cpu }) => [`${perSecond}`, 100 * cpu])
+  return draw({
+    title: {
+      text: `Processor time against zombies, ${registered.toLocaleString('en')} registrations`,
+    },
     xAxis: { ...axis('new zombies a second'), type: 'category' },
     yAxis: { ...axis('% of a processor'), min: 0, max: 100 },
-    series: [line('genpoll', zombies.map(({ perSecond, cpu }) => [`${perSecond}`, 100 * cpu]))],
+    series: [{ type: 'line', data }],
   })
+}
 
 const axis = (name) => ({ name, nameLocation: 'middle', nameGap: 35 })
 
-const line = (name, data) => ({ type: 'line', name, data, endLabel: { show: true, formatter: '{a}' } })
-
 function draw(option) {
   const chart = init(null, null, { renderer: 'svg', ssr: true, width: 640, height: 420 })
-  chart.setOption({ animation: false, backgroundColor: '#fff', grid: { right: 80 }, ...option })
+  chart.setOption({ animation: false, backgroundColor: '#fff', ...option })
   const svg = chart.renderToSVGString()
   chart.dispose()
   return svg

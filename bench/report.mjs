@@ -1,9 +1,9 @@
 // The results as text.
 import { cpus, release } from 'node:os'
-import { MANY } from './settings.mjs'
+import { LIMIT } from './settings.mjs'
 
 /** How many digits a unit is worth. */
-const DIGITS = { '': 2, µs: 2, ms: 1, B: 1 }
+const DIGITS = { '': 2, µs: 2, ms: 1, B: 0, 'B an event': 3 }
 
 export function report({ figures, rebuilds, zombies }) {
   const machine = `${cpus()[0].model}, Linux ${release()}, Node ${process.version}`
@@ -11,7 +11,7 @@ export function report({ figures, rebuilds, zombies }) {
     ...(figures.length > 0 ? [figureTable(figures)] : []),
     ...(rebuilds === undefined ? [] : [rebuildTable(rebuilds)]),
     ...(zombies === undefined ? [] : [zombieTable(zombies)]),
-    `${machine}, at most ${MANY.toLocaleString('en')} registrations; processor time, medians of paired turns.`,
+    `${machine}, at most ${count(LIMIT)} descriptors; processor time, medians of paired turns.`,
   ].join('\n\n')
 }
 
@@ -21,45 +21,51 @@ function table(head, rows) {
 }
 
 function figureTable(figures) {
-  return table(['work', 'beside it', 'genpoll', 'result (quartiles)', 'goal'], figures.map(figureRow))
+  const head = ['work', 'beside it', 'genpoll', 'result (quartiles)', 'goal']
+  return table(head, figures.map(figureRow))
 }
 
 function figureRow({ work, besides, beside, ours, value, quartiles, unit, goal }) {
-  const number = (of) => `${of.toFixed(DIGITS[unit])}${unit && ` ${unit}`}`
+  const number = (of) => of.toFixed(DIGITS[unit])
+  const suffix = unit && ` ${unit}`
   const spread = quartiles === undefined ? '' : ` (${quartiles.map(number).join(' to ')})`
   return [
     work,
     beside === undefined ? '' : `${besides}: ${time(beside)}`,
     ours === undefined ? '' : time(ours),
-    `**${number(value)}**${spread}`,
-    `≤ ${number(goal)}`,
+    `**${number(value)}${suffix}**${spread}`,
+    goal === 0 ? '0' : `≤ ${number(goal)}${suffix}`,
   ]
 }
 
 function rebuildTable(rebuilds) {
   return table(
     ['a rebuild of', 'C twin', 'genpoll', 'ratio', 'per registration'],
-    rebuilds.map(({ count, ours, beside, value }) => [
-      count.toLocaleString('en'),
+    rebuilds.map(({ registered, ours, beside, value }) => [
+      count(registered),
       time(beside),
       time(ours),
       value.toFixed(2),
-      time(ours / count),
+      time(ours / registered),
     ]),
   )
 }
 
-function zombieTable(zombies) {
+function zombieTable({ registered, rates }) {
+  const first = `new zombies a second, among ${count(registered)}`
   return table(
-    ['new zombies a second', 'CPU', 'waits a second', 'stale events a second', 'rebuilds a second'],
-    zombies.map(({ perSecond, seconds, cpu, waits, stale, rebuilds }) => [
+    [first, 'CPU', 'stale wake-ups a second', 'stale events a second', 'rebuilds a second'],
+    rates.map(({ perSecond, seconds, cpu, wakeUps, stale, rebuilds }) => [
       perSecond,
       `${(100 * cpu).toFixed(1)} %`,
-      ...[waits, stale].map((count) => Math.round(count / seconds).toLocaleString('en')),
+      count(Math.round(wakeUps / seconds)),
+      count(Math.round(stale / seconds)),
       (rebuilds / seconds).toFixed(1),
     ]),
   )
 }
+
+const count = (number) => number.toLocaleString('en')
 
 /** Nanoseconds in words. */
 function time(ns) {

@@ -3,12 +3,12 @@
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { evict } from './figures/evict.mjs'
+import { footprint } from './figures/footprint.mjs'
 import { foreign } from './figures/foreign.mjs'
 import { loops } from './figures/loops.mjs'
 import { many } from './figures/many.mjs'
 import { rebuild } from './figures/rebuild.mjs'
 import { repair } from './figures/repair.mjs'
-import { footprint } from './figures/footprint.mjs'
 import { zombies } from './figures/zombies.mjs'
 import { progress } from './measure.mjs'
 import { plots } from './plots.mjs'
@@ -20,9 +20,9 @@ const GROUPS = { loops, foreign, many, repair, evict, rebuild, zombies, footprin
 
 mkdirSync(here('.build'), { recursive: true })
 mkdirSync(here('results'), { recursive: true })
-for (const twin of ['loop', 'many', 'repair']) {
+for (const twin of ['loop', 'many', 'probe', 'repair']) {
   const files = ['-o', here(`.build/${twin}`), here(`twins/${twin}.c`), here('twins/serve.c')]
-  execFileSync(process.env.CC ?? 'cc', ['-O2', '-Wall', ...files])
+  execFileSync(process.env.CC ?? 'cc', ['-O2', '-Wall', '-pthread', ...files])
 }
 const results = { figures: [] }
 for (const name of chosen.length > 0 ? chosen : Object.keys(GROUPS)) {

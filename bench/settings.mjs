@@ -19,10 +19,13 @@ export const CPU = String(cpus().length - 1)
 /** A path below bench/. */
 export const here = (path) => fileURLToPath(new URL(path, import.meta.url))
 
-/** How many descriptors are watched where it is "as many as may be". */
-export const MANY = Math.min(100_000, hardLimit() - 500)
-
 /** How many descriptors a process may have open; Node and the twins raise their limit to it. */
+export const LIMIT = hardLimit()
+/** How many are registered where it is "as many as may be". */
+export const MANY = Math.min(100_000, LIMIT - 500)
+/** And where it is 10,000, if so many may be. */
+export const LARGE = Math.min(10_000, MANY)
+
 function hardLimit() {
   const [, hard] = /^Max open files +\S+ +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))
   return Number(hard)

@@ -1,14 +1,13 @@
 // Eviction of a zombie without a rebuild.
 import { progress, startNode, summary } from '../measure.mjs'
-import { isQuick } from '../settings.mjs'
+import { isQuick, LARGE } from '../settings.mjs'
 
 const ROUNDS = isQuick ? 5 : 20
 const AT_A_TIME = 50
-const REGISTERED = 10_000
 
 export async function evict() {
   const library = startNode('evict')
-  await library.run('setup', REGISTERED)
+  await library.run('setup', LARGE)
   await library.run('evict', AT_A_TIME) // warm
   const ns = []
   for (let round = 0; round < ROUNDS; round++) {
@@ -16,7 +15,7 @@ export async function evict() {
     ns.push(...(await library.run('evict', AT_A_TIME)))
   }
   library.stop()
-  const work = `eviction of a zombie by a known dup, among ${REGISTERED.toLocaleString('en')}`
+  const work = `eviction of a zombie by a known dup, among ${LARGE.toLocaleString('en')}`
   const figure = { work, ...summary(ns.map((each) => each / 1000)), unit: 'µs', goal: 100 }
   return { figures: [figure] }
 }

@@ -2,9 +2,9 @@
 import { compare, startNode, startTwin, takeTurns } from '../measure.mjs'
 import { isQuick } from '../settings.mjs'
 
-const PROCESSES = isQuick ? 2 : 5
+const PROCESSES = isQuick ? 3 : 5
 const TURNS = isQuick ? 3 : 9
-const TURN_NS = isQuick ? 5e7 : 1.2e8
+const TURN_NS = isQuick ? 4e7 : 1.2e8
 
 const LOOPS = [
   {

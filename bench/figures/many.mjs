@@ -2,7 +2,8 @@
 import { compare, startNode, startTwin, summary, takeTurns } from '../measure.mjs'
 import { isQuick, MANY } from '../settings.mjs'
 
-const TURNS = isQuick ? 9 : 35
+const WARM = isQuick ? 10 : 20
+const TURNS = isQuick ? 7 : 35
 const WAIT_TURNS = isQuick ? 15 : 45
 const WAITS = isQuick ? 20_000 : 50_000
 
@@ -31,7 +32,7 @@ export async function many() {
 async function churn(library, c, whose) {
   const turns = {}
   for (const name of ['churnEach', 'churnAll']) {
-    await library.run(name, 3) // warm
+    await library.run(name, WARM) // compiled and warm
     turns[name] = await takeTurns(
       `${count} ${whose}, ${name}`,
       TURNS,

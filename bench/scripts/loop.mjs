@@ -77,5 +77,7 @@ function call(registration, events) {
 /** Each case answers with the nanoseconds of processor time that one of its iterations took. */
 const perIteration = (run) => (n) => timed(() => run(n)) / n
 
-await serve(Object.fromEntries(Object.entries(cases).map(([name, run]) => [name, perIteration(run)])))
+await serve(
+  Object.fromEntries(Object.entries(cases).map(([name, run]) => [name, perIteration(run)])),
+)
 if (handled === 0) process.exitCode = 1

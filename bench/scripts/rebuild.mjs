@@ -13,8 +13,10 @@ await serve({
   },
   /** Nanoseconds each. */
   rebuild(times) {
-    return timed(() => {
-      for (let i = 0; i < times; i++) epoll.rebuild()
-    }) / times
+    return (
+      timed(() => {
+        for (let i = 0; i < times; i++) epoll.rebuild()
+      }) / times
+    )
   },
 })
