@@ -13,6 +13,7 @@ import { untilBlocked } from './fixtures/blocked.js'
 import { test } from './fixtures/check.js'
 import { delivered } from './fixtures/delivered.js'
 import { ready } from './fixtures/descriptors.js'
+import { runWith } from './fixtures/inherit.js'
 import { Descriptors } from './fixtures/kernel.js'
 import { host } from './fixtures/native-host.js'
 
@@ -21,12 +22,7 @@ const child = (name: string) => new URL(`fixtures/children/${name}.mjs`, import.
 
 /** A process that has the epoll and the numbers as we have them deletes their entries. */
 function deleteInChild(epfd: number, ...numbers: number[]): void {
-  const stdio = new Array<'ignore' | 'inherit' | number>(Math.max(epfd, ...numbers) + 1)
-  stdio.fill('ignore')
-  stdio[2] = 'inherit'
-  for (const fd of [epfd, ...numbers]) stdio[fd] = fd
-  const command = [fileURLToPath(child('delete-entries')), ...[epfd, ...numbers].map(String)]
-  execFileSync(process.execPath, command, { stdio })
+  runWith([epfd, ...numbers], 'delete-entries.mjs', ...[epfd, ...numbers].map(String))
 }
 
 test('what another process has deleted is lost, and a repair puts it back', (t) => {

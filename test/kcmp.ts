@@ -7,11 +7,16 @@ import {
   KCMP_EPOLL_TFD,
   KCMP_FILE,
   KCMP_FILES,
+  KCMP_FS,
+  KCMP_IO,
+  KCMP_SIGHAND,
+  KCMP_SYSVSEM,
   KCMP_VM,
   O_CLOEXEC,
 } from 'genpoll'
 import * as sys from 'genpoll/sys'
 import { test } from './fixtures/check.js'
+import { compile } from './fixtures/compile.js'
 
 const self = process.pid
 const KCMP_TYPES = 8
@@ -69,6 +74,22 @@ test('C393 what a child inherited is not some other file', async (t) => {
   await withHeir((child, _ours, other) => {
     t.not(sys.kcmp(self, child.pid!, KCMP_FILE, other, 3), 0)
   })
+})
+
+test('C395 a process that was cloned to share everything shares it', async (t) => {
+  const parent = spawn(compile('clone-sharing'), { stdio: ['pipe', 'pipe', 'inherit'] })
+  try {
+    const [output] = await once(parent.stdout, 'data')
+    const [pid, clone] = String(output).split(' ').map(Number) as [number, number]
+    for (const type of [KCMP_VM, KCMP_FILES, KCMP_FS, KCMP_SIGHAND, KCMP_IO, KCMP_SYSVSEM]) {
+      t.equal(sys.kcmp(pid, clone, type, 0, 0), 0)
+    }
+    t.equal(sys.kcmp(pid, clone, KCMP_FILE, 0, 0), 0)
+    t.not(sys.kcmp(self, clone, KCMP_VM, 0, 0), 0)
+  } finally {
+    parent.stdin.end()
+    await once(parent, 'close')
+  }
 })
 
 test('C396 a process shares its memory and descriptors with itself, not with a child', async (t) => {

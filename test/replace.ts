@@ -14,14 +14,12 @@ import {
   type Registration,
 } from 'genpoll'
 import * as sys from 'genpoll/sys'
-import { untilBlocked } from './fixtures/blocked.js'
+import { ReportingEpoll } from './fixtures/behind.js'
 import { test } from './fixtures/check.js'
 import { delivered } from './fixtures/delivered.js'
 import { pipe, ready } from './fixtures/descriptors.js'
 import { errno } from './fixtures/errno.js'
 import { Descriptors, read, write } from './fixtures/kernel.js'
-import { PATIENCE_MS } from './fixtures/poll.js'
-import { Waiter } from './fixtures/waiters.js'
 
 test('the registration stays, under a new generation, and is for the new file', (t) => {
   using fds = new Descriptors()
@@ -110,23 +108,6 @@ test('an Epoll that was closed since doesn’t stand in the way', (t) => {
   t.strictSame(delivered(epoll), ['data'])
 })
 
-test('a thread that is blocked in its Epoll gets what comes to the new file', async (t) => {
-  using fds = new Descriptors()
-  using epoll = new Epoll()
-  await using waiter = await Waiter.start()
-  const [fd] = fds.pipe()
-  const [reading, writing] = fds.pipe()
-  const epfd = await waiter.add(fd, EPOLLIN)
-  epoll.add(fd, EPOLLIN, undefined)
-  const result = waiter.deliver(epfd, PATIENCE_MS)
-  await untilBlocked('epoll_pwait', epfd)
-  epoll.replace(reading, fd)
-  write(writing, 'new')
-  t.strictSame(await result, [[EPOLLIN, fd]])
-  t.equal(read(fd), 'new')
-  t.strictSame(await waiter.deliver(epfd, 0), [])
-})
-
 test('what was ready in the new file before is reported, edge-triggered too', (t) => {
   for (const mask of [EPOLLIN, EPOLLIN | EPOLLET]) {
     using fds = new Descriptors()
@@ -175,6 +156,29 @@ test('replaced by a handler, the old file’s event of the same batch is dropped
       t.equal(epoll.stats.stale, 1)
     }
   }
+})
+
+test('replaced twice by another Epoll, once before the batch was read, once by a handler', (t) => {
+  using fds = new Descriptors()
+  using replacing = new Epoll()
+  using epoll = new ReportingEpoll()
+  const numbers = [fds.eventfd(), fds.eventfd()]
+  const [ready, last] = [fds.eventfd(1), fds.eventfd(2)] as const
+  for (const fd of numbers) {
+    replacing.add(fd, EPOLLIN, undefined)
+    epoll.add(fd, EPOLLIN | EPOLLET, `${fd}`)
+    replacing.replace(ready, fd)
+  }
+  let second = -1
+  epoll.wait(0, ({ fd }) => {
+    if (second !== -1) return t.fail('delivered')
+    second = numbers.find((number) => number !== fd)!
+    replacing.replace(last, second)
+  })
+  t.equal(epoll.stats.stale, 1)
+  t.strictSame(epoll.reports, [], 'its entry was deleted')
+  t.strictSame(delivered(epoll), [`${second}`])
+  t.equal(sys.eventfd_read(second), 2n)
 })
 
 test('a handler may replace its own number', (t) => {

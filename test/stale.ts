@@ -123,6 +123,37 @@ for (const kind of Object.keys(VERIFIED)) {
   }
 }
 
+test('a number that was recycled without genpoll can be adopted, and registered by its owner', (t) => {
+  for (const [how, replace] of Object.entries(REPLACEMENTS)) {
+    using epoll = new ReportingEpoll()
+    const fd = sys.eventfd(1, sys.EFD_CLOEXEC)
+    const former = epoll.add(fd, EPOLLIN, 'former')
+    replace(fd)
+    using owner = Fd.adopt(fd)
+    const next = epoll.add(owner, EPOLLIN, 'next')
+    t.strictSame(delivered(epoll), ['next'], how)
+    t.equal(former.state, 'stale')
+    t.equal(next.state, 'active')
+    t.equal(owner.closed, false)
+    owner.close()
+    t.equal(epoll.size, 0)
+    t.strictSame(epoll.audit().entries, [])
+  }
+})
+
+test('its owner keeps it when the former registration is found stale', (t) => {
+  using epoll = new ReportingEpoll()
+  const fd = sys.eventfd(1, sys.EFD_CLOEXEC)
+  const keeper = alias(fd)
+  const former = epoll.add(fd, EPOLLIN, 'former')
+  recycle(fd)
+  using owner = Fd.adopt(fd)
+  t.strictSame(delivered(epoll), [])
+  t.equal(former.state, 'stale')
+  t.equal(owner.closed, false)
+  closeSync(keeper)
+})
+
 test('where the kernel isn’t asked, a number is believed', (t) => {
   const unverified = [
     { options: { verify: 'never' }, own: (fd: number) => fd },
@@ -195,6 +226,28 @@ test('a number that went to another file and back can be added for what it names
     sys.eventfd_write(first, 1)
     t.strictSame(delivered(epoll), ['again'])
   })
+})
+
+test('a number that was replaced without genpoll, and then through it, keeps its registration', (t) => {
+  for (const onReplaced of ['stale', 'follow'] as const) {
+    using fds = new Descriptors()
+    using epoll = new ReportingEpoll()
+    const [first, second, third] = [fds.eventfd(), fds.eventfd(1), fds.eventfd(1)]
+    const fd = alias(first)
+    epoll.add(fd, EPOLLIN, 'first')
+    host.dup2(second, fd)
+    const registration = epoll.add(fd, EPOLLIN, 'second', { onReplaced })
+    if (onReplaced === 'stale') epoll.replace(third, fd)
+    else sys.dup3(third, fd, 0)
+    t.strictSame(delivered(epoll), ['second'])
+    t.equal(registration.verify(), 'current')
+    t.equal(epoll.size, 1)
+    t.equal(epoll.audit().counts.live, 1)
+    t.strictSame(epoll.reports, [])
+    sys.eventfd_read(third)
+    t.strictSame(delivered(epoll), [])
+    closeSync(fd)
+  }
 })
 
 const HIGH = 65_536

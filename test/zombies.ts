@@ -4,7 +4,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync } from 'node:fs'
-import { EPOLLET, EPOLLIN, type Epoll, Fd, fdTable, type Registration } from 'genpoll'
+import { EPOLLET, EPOLLIN, Epoll, Fd, fdTable, type Registration } from 'genpoll'
 import * as sys from 'genpoll/sys'
 import type { Test } from 'tap'
 import { alias, fdinfo, ReportingEpoll, untilRebuilt } from './fixtures/behind.js'
