@@ -32,6 +32,7 @@ export function audit<T>(list: InterestList<T>) {
   const replaced: [registration: Registration<T>, errno: number][] = []
   const zombies: KernelEntry[] = []
   const missing = new Set(list.living())
+  void list.size // refuses in a process that was forked off
   for (const entry of kernelEntries(list.handle.fd)) {
     const { fd, events, dataLow, dataHigh } = entry
     if (list.hasHost && dataLow === 0 && dataHigh === 0) continue
@@ -70,5 +71,6 @@ export function repair<T>(
     if ((registration.flags & (TRUSTED | VERIFIED)) === TRUSTED) list.restore(registration)
     else list.lose(registration, list.probe(registration))
   }
-  for (const { fd, dataHigh } of found.zombies) zombies.meet(fd, dataHigh, 0, true)
+  // By their data, as events have it: that of another process's entry may be no number.
+  for (const { dataLow, dataHigh } of found.zombies) zombies.meet(dataLow >>> 0, dataHigh, 0, true)
 }

@@ -11,6 +11,8 @@ const { generations, isMainThread } = binding
 /** Called for each event, with the mask that the kernel reported, unsigned. */
 export type Visit<T> = (registration: Registration<T>, events: number) => void
 
+/** The data of an entry that is there while a question is asked (src/interest_list.h). */
+const PROBE = 0xffffffff
 const TURN_MS = 10
 const TIMED_OUT = -1
 /** How long to look away from an epoll that reports nothing but the entries of other processes. */
@@ -183,8 +185,9 @@ export class Delivery<T> {
       }
       const meant = registration!
       if (meant.status !== ACTIVE) continue
-      if ((meant.flags & VERIFIED) !== 0 && !list.confirm(meant)) {
-        this.#drop(meant.fd, token, out[at]!, false)
+      // In this order: another thread may replace the file before the kernel is asked.
+      if ((meant.flags & VERIFIED) !== 0 && !(list.confirm(meant) && meant.hasToken(token))) {
+        this.#dropEnded(meant.fd, token, out[at]!)
         continue
       }
       if ((meant.mask & EPOLLONESHOT) !== 0) meant.status = DISARMED
@@ -202,25 +205,33 @@ export class Delivery<T> {
     events: number,
   ): boolean {
     const list = this.#list
-    if (fd === 0 && token === 0 && list.hasHost) {
+    if (token === 0 && fd === 0 && list.hasHost) {
       this.#isHostPending = true
       return false
     }
-    const former = registration?.token
-    // Asking makes it learn what other threads have done to it.
-    if (registration !== undefined && registration.currentStatus < CLOSED) {
-      if (registration.token === token) return true
-    }
-    if (former === token) {
-      // It has just ended, or gone over to another file.
-      if (list.graves.get(fd)?.token === token) this.#drop(fd, token, events, false)
-      else this.stale++
-      return false
+    // Another thread’s question, whether the number could be registered here.
+    if (token === 0 && fd === PROBE) return false
+    if (registration !== undefined) {
+      const former = registration.token
+      // Asking makes it learn what other threads have done to it.
+      const isAlive = registration.currentStatus < CLOSED
+      if (isAlive && registration.token === token) return true
+      const hadIt = former === token || (isAlive && list.hadToken(registration, token))
+      if (hadIt) {
+        this.#dropEnded(fd, token, events)
+        return false
+      }
     }
     const isDeleted = list.ended.get(keyOf(fd, token))
     if (isDeleted === true) this.stale++
     else this.#drop(fd, token, events, isDeleted === undefined)
     return false
+  }
+
+  /** Drops an event whose registration has just ended, or gone over to another file. */
+  #dropEnded(fd: number, token: number, events: number): void {
+    if (this.#list.graves.get(fd)?.token === token) this.#drop(fd, token, events, false)
+    else this.stale++
   }
 
   #drop(fd: number, token: number, events: number, isCertain: boolean): void {

@@ -24,6 +24,8 @@ import { Zombies } from './zombies.js'
 
 const { registers } = binding
 
+const F_GETFD = 1
+
 class EpollFd extends OwnedFd {
   constructor(fd: number, isNew: boolean) {
     super(fd, isNew, 'Epoll')
@@ -60,12 +62,11 @@ export class Epoll<T = unknown> {
   static adopt<T = unknown>(fd: number, options: AdoptOptions = {}): Epoll<T> {
     integer(fd, 'fd', 0, 0x7fffffff)
     const takeOver = boolean(object(options).takeOver, 'options.takeOver', false)
+    check(binding.fcntl(fd, F_GETFD, 0), 'adopt', fd)
     const bell = new EventFd()
     const rc = control(fd, EPOLL_CTL_DEL, bell.fd, 0, 0, 0)
     bell.close()
-    if (rc !== ENOENT) {
-      fail(rc, 'adopt', { fd, ...(rc === EINVAL ? { hint: 'not an epoll' } : undefined) })
-    }
+    if (rc !== ENOENT) fail(EINVAL, 'adopt', { fd, hint: 'not an epoll' })
     return new Epoll<T>(options, { fd, takeOver })
   }
 
@@ -271,9 +272,14 @@ export class Epoll<T = unknown> {
    * second call does nothing.
    */
   close(): void {
-    this.#list.count = 0
-    this.#list.witnesses.clear()
-    this.#list.handle.close()
+    const list = this.#list
+    // Nobody else can delete ours from an epoll that lives on in another process.
+    if (list.isShared && !this.closed) {
+      for (const registration of list.living()) registration.remove()
+    }
+    list.count = 0
+    list.witnesses.clear()
+    list.handle.close()
   }
 
   [Symbol.dispose](): void {

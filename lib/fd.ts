@@ -95,8 +95,10 @@ export abstract class OwnedFd {
   get closed(): boolean {
     const generation = generations[this.#fd]!
     if (generation === this.#generation) return false
-    if (binding.fd_is_owned(this.#fd, this.#remains.since) !== 1) return true
-    this.#generation = generation
+    if (check(binding.fd_is_owned(this.#fd, this.#remains.since), 'adopt', this.#fd) === 0)
+      return true
+    // It was replaced. A number without generations left is asked about each time.
+    if (generation !== 0) this.#generation = generation
     return false
   }
 
@@ -115,7 +117,7 @@ export abstract class OwnedFd {
    */
   setCloexec(on: boolean): void {
     const { fd } = this
-    check(binding.fd_set_cloexec(fd, this.#remains.since, flag(on)), 'ioctl', fd)
+    check(binding.fd_set_cloexec(fd, this.#remains.since, flag(on)), 'fcntl', fd)
   }
 
   /** Sets or clears `O_NONBLOCK` of the open file, with the same care. */

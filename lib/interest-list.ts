@@ -3,6 +3,7 @@ import { EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD } from './constants.js'
 import { EBADF, EEXIST, ENOENT } from './errno.js'
 import { atCaller, ClosedError, check, type StaleReason, StaleRegistrationError } from './errors.js'
 import { OwnedFd } from './fd.js'
+import { SLOTS } from './fd-table.js'
 import {
   ACTIVE,
   CLOSED,
@@ -55,9 +56,10 @@ export interface Grave {
   isReported: boolean
 }
 
-/** One number for a descriptor number and a generation, exact. */
-export function keyOf(fd: number, token: number): number {
-  return fd * 2 ** 32 + (token >>> 0)
+/** One key for a number and a generation; the number is any word in what other processes registered. */
+export function keyOf(fd: number, token: number): number | bigint {
+  if (fd < SLOTS) return fd * 2 ** 32 + (token >>> 0)
+  return (BigInt(fd) << 32n) | BigInt(token >>> 0)
 }
 
 /**
@@ -76,7 +78,9 @@ export class InterestList<T> {
   /** By number: the last registration that ended without being deleted. */
   readonly graves = new Map<number, Grave>()
   /** What ended since the running batch was read, by key; whether its entry was deleted. */
-  readonly ended = new Map<number, boolean>()
+  readonly ended = new Map<number | bigint, boolean>()
+  /** By number: the generation at which the running batch found a registration that was replaced. */
+  readonly moves = new Map<number, number>()
   readonly witnesses = new Witnesses()
   readonly #fresh: Registration<T>[] = []
 
@@ -121,7 +125,9 @@ export class InterestList<T> {
       if (rc === EEXIST && !this.#holds(fd)) return this.add(wish, follows)
       this.#failAdd(rc, target, fd)
     }
-    return this.#keep(target, fd, registers[1]!, mask, registers[2]!, follows, data)
+    const made = this.#keep(target, fd, registers[1]!, mask, registers[2]!, follows, data)
+    if ((made.flags & HAUNTED) !== 0) this.#witness([made])
+    return made
   }
 
   /** All of them, or none. */
@@ -134,13 +140,15 @@ export class InterestList<T> {
     pinBuffer(triples, triples.byteLength)
     const rc = binding.interest_add_all(epfd, wishes.length, follows)
     if (rc !== 0) {
-      const { target, fd } = wishes[registers[1]!]!
+      const { target, fd } = wishes[registers[1]!] ?? wishes[0]!
       if (rc === EEXIST && !this.#holds(fd)) return this.addAll(wishes, follows)
       this.#failAdd(rc, target, fd)
     }
-    return wishes.map(({ target, fd, mask, data }, i) =>
+    const made = wishes.map(({ target, fd, mask, data }, i) =>
       this.#keep(target, fd, triples[3 * i + 2]!, mask, triples[3 * i]!, follows, data),
     )
+    this.#witness(made)
+    return made
   }
 
   /** Whether what a number names is what has been registered under it, or unknown. */
@@ -174,6 +182,7 @@ export class InterestList<T> {
     const { verification } = this
     if (verification === 'always' || (verification === 'foreign' && flags !== TRUSTED)) {
       flags |= VERIFIED
+      if ((findings & MAY_HAUNT) !== 0) flags |= HAUNTED
     }
     const { registrations } = this
     const former = registrations[fd]
@@ -187,17 +196,17 @@ export class InterestList<T> {
     const registration = new Registration(this, target, fd, token, mask, flags, data)
     registrations[fd] = registration
     this.#refresh(registration)
-    if ((findings & MAY_HAUNT) !== 0) this.#haunt(registration)
     return registration
   }
 
-  #haunt(registration: Registration<T>): void {
-    if ((registration.flags & VERIFIED) === 0) return
-    registration.flags |= HAUNTED
+  /** Sees that those can be told from what had their numbers before; else takes all of them out. */
+  #witness(made: readonly Registration<T>[]): void {
     try {
-      this.witnesses.add(registration)
+      for (const registration of made) {
+        if ((registration.flags & HAUNTED) !== 0) this.witnesses.add(registration)
+      }
     } catch (error) {
-      this.remove(registration)
+      for (const registration of made) this.remove(registration)
       throw error
     }
   }
@@ -228,24 +237,20 @@ export class InterestList<T> {
 
   remove(registration: Registration<T>): boolean {
     if (registration.status >= CLOSED || this.handle.closed) return false
+    const isAlive = registration.currentStatus < CLOSED
     const { fd, token } = registration
-    const isKnown = generations[fd] === token
     registers[0] = this.handle.fd
     registers[1] = fd
     registers[2] = token
     native.remove()
     const rc = registers[0]!
-    if (rc === NOT_CURRENT) {
-      // Replaced in another thread, with a new generation, or closed there.
-      return registration.currentStatus < CLOSED && this.remove(registration)
-    }
-    if (rc === ENOENT || rc === EBADF) {
-      this.#end(registration, rc === EBADF ? CLOSED : REPLACED, false)
-      return false
-    }
-    if (rc < 0) failControl(rc, EPOLL_CTL_DEL, fd)
-    this.#end(registration, isKnown ? REMOVED : CLOSED, true)
-    return true
+    // Replaced or closed by another thread in between.
+    if (rc === NOT_CURRENT) return isAlive && this.remove(registration)
+    const isGone = rc === ENOENT || rc === EBADF
+    if (rc < 0 && !isGone) failControl(rc, EPOLL_CTL_DEL, fd)
+    if (isAlive && isGone) this.#miss(registration, rc)
+    else if (isAlive) this.#end(registration, REMOVED, true)
+    return !isGone
   }
 
   /**
@@ -261,6 +266,17 @@ export class InterestList<T> {
 
   /** `EEXIST` if the number names the file that was registered. */
   probe(registration: Registration<T>): number {
+    const rc = this.#ask(registration)
+    if (rc === EEXIST) return rc
+    // Another thread may be replacing the file, registrations included, or closing the number: the
+    // table tells once that is done.
+    const { fd, token } = registration
+    const isCurrent = check(binding.interest_find(this.handle.fd, fd), 'epoll_ctl') === 1
+    if (isCurrent && registers[1] === token) return rc
+    return this.learn(registration) < CLOSED ? EEXIST : EBADF
+  }
+
+  #ask(registration: Registration<T>): number {
     if ((registration.flags & HAUNTED) !== 0) {
       const rc = this.witnesses.probe(registration)
       if (rc !== undefined) return rc
@@ -289,7 +305,8 @@ export class InterestList<T> {
    * names another file, or none.
    */
   lose(registration: Registration<T>, errno: number): void {
-    const { fd, token, flags } = registration
+    const { fd, token, flags, status } = registration
+    if (status >= CLOSED) return
     if ((flags & FOLLOWS) !== 0) {
       this.#follow(registration)
       return
@@ -312,14 +329,17 @@ export class InterestList<T> {
 
   /** Registers what the number names now. */
   #follow(registration: Registration<T>): void {
-    const { fd, token, mask } = registration
+    const { fd, token, mask, flags } = registration
     const rc = binding.interest_follow(this.handle.fd, fd, token, mask)
     if (rc < 0) {
       this.#end(registration, rc === EBADF ? CLOSED : REPLACED, false)
     } else {
       this.#bury(registration, 'replaced')
       registration.token = registers[1]!
-      this.#haunt(registration)
+      if ((flags & VERIFIED) !== 0) {
+        registration.flags |= HAUNTED
+        this.#witness([registration])
+      }
     }
   }
 
@@ -346,8 +366,12 @@ export class InterestList<T> {
     const isCurrent = check(binding.interest_find(this.handle.fd, fd), 'epoll_ctl') === 1
     const newest = registers[1]!
     if (isCurrent) {
-      if (newest !== token) this.#note(registration, true)
-      registration.token = newest
+      if (newest !== token) {
+        this.#note(registration, true)
+        if (!this.moves.has(fd)) this.moves.set(fd, token)
+        registration.token = newest
+        this.#witness([registration])
+      }
       // A number whose generations are used up can't be told from its former self by those alone.
       if (generations[fd] === 0) registration.flags |= VERIFIED
     } else if (newest !== 0 && (registration.flags & FOLLOWS) !== 0) {
@@ -356,6 +380,12 @@ export class InterestList<T> {
       this.#end(registration, CLOSED, newest === 0)
     }
     return registration.status
+  }
+
+  /** Whether a registration had a generation before `Epoll.replace` gave it another. */
+  hadToken({ fd, token }: Registration<T>, former: number): boolean {
+    const first = this.moves.get(fd)
+    return first !== undefined && (former - first) >>> 0 < (token - first) >>> 0
   }
 
   /** Ends the life of a registration that is still in the list. */
@@ -405,6 +435,7 @@ export class InterestList<T> {
       if (registration.status === FRESH) registration.status = ACTIVE
     }
     if (this.ended.size > 0) this.ended.clear()
+    if (this.moves.size > 0) this.moves.clear()
     this.fdinfo = undefined
   }
 }

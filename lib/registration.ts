@@ -140,6 +140,12 @@ export class Registration<T> {
     return this.list.verify(this)
   }
 
+  /** @internal */
+  hasToken(token: number): boolean {
+    if (generations[this.fd] === token) return this.token === token
+    return this.currentStatus < CLOSED && this.token === token
+  }
+
   /** @internal What other threads do to the descriptor shows in the table alone. */
   get currentStatus(): number {
     if (this.status >= CLOSED) return this.status

@@ -1,7 +1,8 @@
 import { EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_DEL } from './constants.js'
+import { EBADF } from './errno.js'
 import { OwnedFd } from './fd.js'
 import type { Registration } from './registration.js'
-import { control, epoll_create1 } from './sys/epoll.js'
+import { control, epoll_create1, failControl } from './sys/epoll.js'
 
 class WitnessFd extends OwnedFd {
   constructor() {
@@ -41,7 +42,9 @@ export class Witnesses {
       this.#witnesses.add(witness)
     }
     witness.registrations.set(fd, registration)
-    control(witness.handle.fd, EPOLL_CTL_ADD, fd, 0, 0, 0)
+    const rc = control(witness.handle.fd, EPOLL_CTL_ADD, fd, 0, 0, 0)
+    // Closed in between: it will be found so.
+    if (rc < 0 && rc !== EBADF) failControl(rc, EPOLL_CTL_ADD, fd)
   }
 
   /** `EEXIST` if the number names the file that was registered; `undefined` if there is no witness. */

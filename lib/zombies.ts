@@ -6,7 +6,7 @@ import { SLOTS } from './fd-table.js'
 import { lineOf, readFdinfo } from './fdinfo.js'
 import { type InterestList, keyOf } from './interest-list.js'
 import { isAvailable } from './probe.js'
-import { DISARMED, type Registration } from './registration.js'
+import { DISARMED, HAUNTED, type Registration } from './registration.js'
 import { control } from './sys/epoll.js'
 
 /** An event that wasn't delivered because nobody is registered for it any more. */
@@ -62,7 +62,7 @@ export function since(start: number): number {
  */
 export class Zombies<T> {
   /** Those that only a rebuild can remove, by key. */
-  readonly #deferred = new Map<number, StaleReport>()
+  readonly #deferred = new Map<number | bigint, StaleReport>()
   /** What dropping their events has cost since the last rebuild, and carrying over an entry. */
   #staleNs = 0
   #entryNs = 0
@@ -191,9 +191,10 @@ export class Zombies<T> {
   rebuild(): number {
     const { list } = this
     const start = binding.cpu_clock()
-    // All are judged before the new epoll takes a number, which may be one of theirs.
-    const before = list.living()
-    for (const registration of before) list.confirm(registration)
+    // The others are judged natively, against the list that is about to go.
+    for (const registration of list.living()) {
+      if ((registration.flags & HAUNTED) !== 0) list.confirm(registration)
+    }
     const living = list.living()
     const triples = new Int32Array(3 * living.length)
     living.forEach((registration, i) => {
@@ -208,6 +209,9 @@ export class Zombies<T> {
     if (rc < 0) return rc
     this.rebuilds++
     list.witnesses.clear()
+    living.forEach((registration, i) => {
+      if (triples[3 * i] !== 0) list.confirm(registration)
+    })
     const fd = list.handle.fd
     channel('genpoll:rebuild').publish({ fd, registrations: living.length, costNs, staleNs })
     const gone = [...this.#deferred.values()]

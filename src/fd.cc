@@ -191,7 +191,8 @@ int32_t FdRetireIf(State&, int32_t fd, int32_t generation) {
 int32_t FdClose(State&, int32_t fd, int32_t since) { return CloseOwned(fd, since); }
 
 int32_t FdSetCloexec(State&, int32_t fd, int32_t since, int32_t on) {
-  return IfOwned(fd, since, [&] { return Syscall(SYS_ioctl, fd, on ? FIOCLEX : FIONCLEX); });
+  // Not FIOCLEX, which the kernel refuses for O_PATH descriptors.
+  return IfOwned(fd, since, [&] { return Syscall(SYS_fcntl, fd, F_SETFD, on ? FD_CLOEXEC : 0); });
 }
 
 int32_t FdSetNonBlocking(State&, int32_t fd, int32_t since, int32_t on) {

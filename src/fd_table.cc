@@ -24,6 +24,7 @@ struct Table {
   Slot* slots;
   uint32_t first_generation;
   std::atomic<int> end{0};  // one more than the highest number ever seen
+  std::atomic<bool> has_dups{false};
   pthread_mutex_t locks[kLocks];
 };
 
@@ -51,6 +52,9 @@ Table& TheTable() {
   static Table table;
   static const bool is_made = [] {
     table.generations = Reserve<Word>();
+    // In a process that is forked off without exec no token is current, so that JavaScript finds
+    // out even where it makes no call.
+    madvise(table.generations, kSlots * sizeof(Word), MADV_WIPEONFORK);
     table.slots = Reserve<Slot>();
     table.first_generation = FirstGeneration();
     for (auto& lock : table.locks) pthread_mutex_init(&lock, nullptr);
@@ -118,7 +122,7 @@ int32_t Duplicated(int32_t rc, int original) {
   if (HasSlot(rc) && HasSlot(original)) {
     const uint64_t file = FileOf(original);
     Lock lock(rc);
-    lock.slot().file.store(file, std::memory_order_relaxed);
+    SetFile(lock, file);
   }
   return rc;
 }
@@ -130,8 +134,14 @@ uint64_t FileOf(int fd) {
   return lock.slot().file.load(std::memory_order_relaxed);
 }
 
+void SetFile(const Lock& lock, uint64_t file) {
+  TheTable().has_dups.store(true, std::memory_order_relaxed);
+  lock.slot().file.store(file, std::memory_order_relaxed);
+}
+
 int NextOf(uint64_t file, int from) {
   Table& table = TheTable();
+  if (!table.has_dups.load(std::memory_order_relaxed)) return -1;
   const int end = table.end.load(std::memory_order_relaxed);
   for (int fd = from; fd < end; fd++) {
     if (table.slots[fd].file.load(std::memory_order_relaxed) == file) return fd;

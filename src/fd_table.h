@@ -77,6 +77,8 @@ int32_t Duplicated(int32_t rc, int original);
 
 // Which open file a number names, as far as genpoll knows.
 uint64_t FileOf(int fd);
+// The number names a file that another one names too.
+void SetFile(const Lock& lock, uint64_t file);
 // The lowest number >= `from` that names an open file, as far as genpoll knows, or -1.
 int NextOf(uint64_t file, int from);
 

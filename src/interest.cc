@@ -85,7 +85,10 @@ int32_t InterestRemove(State& state, int32_t epfd, int32_t fd, int32_t generatio
 }
 
 int32_t InterestProbe(State& state, int32_t epfd, int32_t fd) {
-  return On(state, epfd, [&](interest::List* list) { return interest::Probe(list, fd); });
+  return On(state, epfd, [&](interest::List* list) {
+    fd_table::Lock lock(fd);
+    return interest::Probe(list, fd);
+  });
 }
 
 int32_t InterestFollow(State& state, int32_t epfd, int32_t fd, int32_t generation, int32_t events) {

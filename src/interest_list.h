@@ -74,8 +74,9 @@ uint32_t Find(List* list, int fd, bool* is_current);
 // where the calls for that can be made.
 int Evict(List* list, int fd, uint32_t generation, bool has_calls);
 // Puts a new epoll with the `count` entries [events, fd, generation] in the place of the old, and
-// with the descriptor of Node's loop, if that is in it (else -1).
-int Rebuild(List* list, const int32_t* triples, int count, int host_fd);
+// with the descriptor of Node's loop, if that is in it (else -1). `events` becomes 0, or an -errno
+// where the number doesn't name what was registered any more.
+int Rebuild(List* list, int32_t* triples, int count, int host_fd);
 
 // dup3. Those entries for `fd` that follow, or all of them and the owner of `fd` too if everyone
 // does, are registered for the file of `original` then.
@@ -124,8 +125,9 @@ void Unlink(fd_table::Slot& slot, Entry* entry);
 }  // namespace internal
 
 // -EEXIST if the entry under a number is still for the file that the number names. 0 and every
-// other error: it names another, or none (-EBADF). Here to be inlined: it is asked before each
-// event of a foreign descriptor, and every frame below a system call costs (see CONTRIBUTING.md).
+// other error: it names another, or none (-EBADF). With the slot locked: `Replace` in another
+// thread must be over or not have begun. Here to be inlined: it is asked before each event of a
+// foreign descriptor, and every frame below a system call costs (see CONTRIBUTING.md).
 inline int Probe(List* list, int fd, uint32_t events = 0) {
   internal::Hold hold(list);
   const int epfd = list->epfd.load(std::memory_order_relaxed);

@@ -77,8 +77,10 @@ int Swap(List* list, int epfd, int original) {
     Hold hold(list);
     const bool is_cloexec = (Syscall(SYS_fcntl, epfd, F_GETFD) & FD_CLOEXEC) != 0;
     rc = Syscall(SYS_dup3, original, epfd, is_cloexec ? O_CLOEXEC : 0);
+    // In the same breath: both numbers name the new epoll now.
+    list->next_epfd = -1;
   }
-  if (rc >= 0) slot.file = file;
+  if (rc >= 0) fd_table::SetFile(lock, file);
   PutBack(lock, epfd, taken, true);
   return rc < 0 ? rc : 0;
 }
@@ -104,12 +106,12 @@ int Replace(int original, int fd, int flags, bool everyone) {
   // generation gone.
   lock.Renew(everyone);
   rc = Syscall(SYS_dup3, original, fd, flags);
-  if (rc >= 0 && file != 0) slot.file = file;
+  if (rc >= 0 && file != 0) fd_table::SetFile(lock, file);
   PutBack(lock, fd, taken, everyone || rc < 0);
   return rc;
 }
 
-int Rebuild(List* list, const int32_t* triples, int count, int host_fd) {
+int Rebuild(List* list, int32_t* triples, int count, int host_fd) {
   const int epfd = list->epfd;
   const int next = fd_table::Opened(Syscall(SYS_epoll_create1, EPOLL_CLOEXEC));
   if (next < 0) return next;
@@ -122,13 +124,20 @@ int Rebuild(List* list, const int32_t* triples, int count, int host_fd) {
     rc = ControlEpoll(next, EPOLL_CTL_ADD, host_fd, EPOLLIN | EPOLLET, kHost);
   }
   for (int i = 0; i < count && rc == 0; i++) {
-    const int32_t* triple = triples + 3 * i;
+    int32_t* triple = triples + 3 * i;
     const int fd = triple[1];
-    const auto generation = static_cast<uint32_t>(triple[2]);
+    const auto events = static_cast<uint32_t>(triple[0]);
     Lock lock(fd);
-    // Closed or replaced by another thread since it was judged.
-    if (!lock.IsCurrent(generation)) continue;
-    rc = ControlEpoll(next, EPOLL_CTL_ADD, fd, triple[0], TokenOf(fd, generation));
+    // What another thread has replaced since has another generation.
+    const Entry* entry = EntryOf(lock.slot(), list);
+    const bool is_live = entry != nullptr && entry->is_live;
+    // Judged at the last moment: the number may have been closed, or be that of the new epoll.
+    const int added =
+        is_live && Probe(list, fd) == -EEXIST
+            ? ControlEpoll(next, EPOLL_CTL_ADD, fd, events, TokenOf(fd, entry->generation))
+            : -EBADF;
+    triple[0] = added;
+    if (added == -ENOMEM || added == -ENOSPC) rc = added;
   }
   if (rc == 0) rc = Swap(list, epfd, next);
   {

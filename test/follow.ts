@@ -76,14 +76,11 @@ test('a handler that replaces the number of another event: the new file is deliv
     fds.own(sys.dup(fd))
   }
   const replacement = fds.eventfd(5)
-  const [first] = [delivered(epoll, 0)]
-  t.strictSame(first, numbers)
-  for (const fd of numbers) sys.eventfd_write(fd, 1)
   const seen: number[] = []
   epoll.wait(0, ({ fd }) => {
     if (seen.push(fd) === 1) host.dup2(replacement, numbers.find((number) => number !== fd)!)
   })
-  t.strictSame(seen.length, 1)
+  t.equal(seen.length, 1)
   const other = numbers.find((fd) => fd !== seen[0])!
   t.strictSame(delivered(epoll), [other])
   t.equal(sys.eventfd_read(other), 5n)

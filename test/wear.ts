@@ -32,7 +32,7 @@ const { generations }: { generations: Int32Array } = createRequire(import.meta.u
 )
 
 // Above what anybody here has open: what a test wears is no other's.
-let unused = 4000
+let unused = 900
 
 /** A readable eventfd, unless told, under a number whose counter runs full at its next change. */
 function aged(fds: Descriptors, count = 1): number {
