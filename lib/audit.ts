@@ -1,7 +1,7 @@
 import { EBADF, EEXIST } from './errno.js'
 import { type KernelEntry, kernelEntries } from './fdinfo.js'
-import type { InterestList } from './interest-list.js'
-import { type Registration, TRUSTED, VERIFIED } from './registration.js'
+import { type InterestList, isTrusted } from './interest-list.js'
+import type { Registration } from './registration.js'
 import type { Zombies } from './zombies.js'
 
 /**
@@ -66,9 +66,8 @@ export function repair<T>(
 ): void {
   for (const [registration, errno] of found.replaced) list.lose(registration, errno)
   for (const registration of found.missing) {
-    // What is owned names what it did, so that another process has deleted the entry. Of the others
-    // nothing is known any more: their file may be gone.
-    if ((registration.flags & (TRUSTED | VERIFIED)) === TRUSTED) list.restore(registration)
+    // Of those that aren't trusted nothing is known any more: their file may be gone.
+    if (isTrusted(registration)) list.restore(registration)
     else list.lose(registration, list.probe(registration))
   }
   // By their data, as events have it: that of another process's entry may be no number.

@@ -248,8 +248,11 @@ export class InterestList<T> {
     if (rc === NOT_CURRENT) return isAlive && this.remove(registration)
     const isGone = rc === ENOENT || rc === EBADF
     if (rc < 0 && !isGone) failControl(rc, EPOLL_CTL_DEL, fd)
-    if (isAlive && isGone) this.#miss(registration, rc)
-    else if (isAlive) this.#end(registration, REMOVED, true)
+    if (isAlive && isGone && !isTrusted(registration)) {
+      this.#end(registration, rc === EBADF ? CLOSED : REPLACED, false)
+    } else if (isAlive) {
+      this.#end(registration, REMOVED, true)
+    }
     return !isGone
   }
 
@@ -317,11 +320,10 @@ export class InterestList<T> {
 
   /** The kernel has no entry for what a registration's number names. */
   #miss(registration: Registration<T>, errno: number): void {
-    const { fd, token, flags } = registration
-    if (errno === EBADF || (flags & (TRUSTED | VERIFIED)) !== TRUSTED) {
+    const { fd, token } = registration
+    if (errno === EBADF || !isTrusted(registration)) {
       this.lose(registration, errno)
     } else {
-      // What is owned names what it did, so that somebody has deleted the entry: another process.
       check(binding.interest_drop(this.handle.fd, fd, token), 'epoll_ctl')
       this.#end(registration, REMOVED, true)
     }
@@ -438,6 +440,14 @@ export class InterestList<T> {
     if (this.moves.size > 0) this.moves.clear()
     this.fdinfo = undefined
   }
+}
+
+/**
+ * Whether a number is owned, and believed to name what it did without asking the kernel: if its entry
+ * is gone, then another process has deleted it.
+ */
+export function isTrusted({ flags }: Registration<unknown>): boolean {
+  return (flags & (TRUSTED | VERIFIED)) === TRUSTED
 }
 
 /** The generation that a target's number has to have still; 0 for a plain number. */
