@@ -1,7 +1,7 @@
 import { binding, pinEvents } from './binding.js'
 import { EPOLLONESHOT } from './constants.js'
 import { check, fail } from './errors.js'
-import { type InterestList, keyOf } from './interest-list.js'
+import type { InterestList } from './interest-list.js'
 import { ACTIVE, CLOSED, DISARMED, type Registration, VERIFIED } from './registration.js'
 import { poll } from './sys/epoll.js'
 import { since, type Zombies } from './zombies.js'
@@ -55,7 +55,7 @@ export class Delivery<T> {
   wait(timeoutMs: number, mask: bigint | undefined, visit: Visit<T>): number {
     const epfd = this.#list.handle.fd
     this.#staleSince = undefined
-    if (this.#list.next < this.#list.count) {
+    if (this.#list.isPending) {
       const delivered = this.#deliver(visit)
       if (delivered > 0) return delivered
     }
@@ -216,13 +216,14 @@ export class Delivery<T> {
       // Asking makes it learn what other threads have done to it.
       const isAlive = registration.currentStatus < CLOSED
       if (isAlive && registration.token === token) return true
-      const hadIt = former === token || (isAlive && list.hadToken(registration, token))
+      const hadIt =
+        former === token || (isAlive && list.past.hasMoved(fd, token, registration.token))
       if (hadIt) {
         this.#dropEnded(fd, token, events)
         return false
       }
     }
-    const isDeleted = list.ended.get(keyOf(fd, token))
+    const isDeleted = list.past.wasDeleted(fd, token)
     if (isDeleted === true) this.stale++
     else this.#drop(fd, token, events, isDeleted === undefined)
     return false
@@ -230,7 +231,7 @@ export class Delivery<T> {
 
   /** Drops an event whose registration has just ended, or gone over to another file. */
   #dropEnded(fd: number, token: number, events: number): void {
-    if (this.#list.graves.get(fd)?.token === token) this.#drop(fd, token, events, false)
+    if (this.#list.past.graveOf(fd, token) !== undefined) this.#drop(fd, token, events, false)
     else this.stale++
   }
 

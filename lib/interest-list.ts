@@ -1,9 +1,9 @@
 import { binding, pinBuffer } from './binding.js'
 import { EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD } from './constants.js'
 import { EBADF, EEXIST, ENOENT } from './errno.js'
-import { atCaller, ClosedError, check, type StaleReason, StaleRegistrationError } from './errors.js'
+import { atCaller, ClosedError, check, StaleRegistrationError } from './errors.js'
 import { OwnedFd } from './fd.js'
-import { SLOTS } from './fd-table.js'
+import { Past } from './past.js'
 import {
   ACTIVE,
   CLOSED,
@@ -49,19 +49,6 @@ export interface Wish<T> {
   readonly data: T
 }
 
-/** How a registration ended whose entry may still be in the kernel's list. */
-export interface Grave {
-  readonly token: number
-  readonly cause: StaleReason
-  isReported: boolean
-}
-
-/** One key for a number and a generation; the number is any word in what other processes registered. */
-export function keyOf(fd: number, token: number): number | bigint {
-  if (fd < SLOTS) return fd * 2 ** 32 + (token >>> 0)
-  return (BigInt(fd) << 32n) | BigInt(token >>> 0)
-}
-
 /**
  * An interest list (epoll(7)) as JavaScript knows it: the registrations of one epoll, by descriptor
  * number. It holds the epoll's own descriptor, so that a registration outlives its `Epoll` safely.
@@ -75,12 +62,7 @@ export class InterestList<T> {
   /** Node's loop is in it too, while a wait blocks in a worker. */
   hasHost = false
   readonly registrations: (Registration<T> | undefined)[] = []
-  /** By number: the last registration that ended without being deleted. */
-  readonly graves = new Map<number, Grave>()
-  /** What ended since the running batch was read, by key; whether its entry was deleted. */
-  readonly ended = new Map<number | bigint, boolean>()
-  /** By number: the generation at which the running batch found a registration that was replaced. */
-  readonly moves = new Map<number, number>()
+  readonly past = new Past()
   readonly witnesses = new Witnesses()
   readonly #fresh: Registration<T>[] = []
 
@@ -91,6 +73,11 @@ export class InterestList<T> {
     readonly isShared: boolean,
   ) {
     check(binding.interest_open(handle.fd, isShared ? 1 : 0), 'epoll_create1')
+  }
+
+  /** Whether events of the running batch are still to be delivered. */
+  get isPending(): boolean {
+    return this.next < this.count
   }
 
   /** How many registrations are alive, in all threads' opinion. */
@@ -336,8 +323,9 @@ export class InterestList<T> {
     if (rc < 0) {
       this.#end(registration, rc === EBADF ? CLOSED : REPLACED, false)
     } else {
-      this.#bury(registration, 'replaced')
-      registration.token = registers[1]!
+      const next = registers[1]!
+      this.past.bury(fd, token, 'replaced', this.isPending)
+      registration.token = next
       if ((flags & VERIFIED) !== 0) {
         registration.flags |= HAUNTED
         this.#witness([registration])
@@ -369,8 +357,7 @@ export class InterestList<T> {
     const newest = registers[1]!
     if (isCurrent) {
       if (newest !== token) {
-        this.#note(registration, true)
-        if (!this.moves.has(fd)) this.moves.set(fd, token)
+        this.past.noteMoved(fd, token)
         registration.token = newest
         this.#witness([registration])
       }
@@ -384,30 +371,14 @@ export class InterestList<T> {
     return registration.status
   }
 
-  /** Whether a registration had a generation before `Epoll.replace` gave it another. */
-  hadToken({ fd, token }: Registration<T>, former: number): boolean {
-    const first = this.moves.get(fd)
-    return first !== undefined && (former - first) >>> 0 < (token - first) >>> 0
-  }
-
   /** Ends the life of a registration that is still in the list. */
   #end(registration: Registration<T>, status: number, isDeleted: boolean): void {
-    registration.status = status
-    this.registrations[registration.fd] = undefined
-    if ((registration.flags & HAUNTED) !== 0) this.witnesses.drop(registration)
-    if (isDeleted) this.#note(registration, true)
-    else this.#bury(registration, REASONS[status]!)
-  }
-
-  #bury(registration: Registration<T>, cause: StaleReason): void {
     const { fd, token } = registration
-    this.#note(registration, false)
-    this.graves.set(fd, { token, cause, isReported: false })
-  }
-
-  /** Of a token that ends while events are still to be delivered, there may be one among them. */
-  #note({ fd, token }: Registration<T>, isDeleted: boolean): void {
-    if (this.next < this.count) this.ended.set(keyOf(fd, token), isDeleted)
+    registration.status = status
+    this.registrations[fd] = undefined
+    if ((registration.flags & HAUNTED) !== 0) this.witnesses.drop(registration)
+    if (isDeleted) this.past.noteDeleted(fd, token, this.isPending)
+    else this.past.bury(fd, token, REASONS[status]!, this.isPending)
   }
 
   #assertAlive(registration: Registration<T>): void {
@@ -425,7 +396,7 @@ export class InterestList<T> {
    */
   #refresh(registration: Registration<T>): void {
     registration.status = ACTIVE
-    if (this.next >= this.count) return
+    if (!this.isPending) return
     registration.status = FRESH
     this.#fresh.push(registration)
   }
@@ -436,8 +407,7 @@ export class InterestList<T> {
       const registration = this.#fresh.pop()!
       if (registration.status === FRESH) registration.status = ACTIVE
     }
-    if (this.ended.size > 0) this.ended.clear()
-    if (this.moves.size > 0) this.moves.clear()
+    this.past.settle()
     this.fdinfo = undefined
   }
 }

@@ -4,7 +4,8 @@ import { check, type StaleReason } from './errors.js'
 import { eventNames } from './events.js'
 import { SLOTS } from './fd-table.js'
 import { lineOf, readFdinfo } from './fdinfo.js'
-import { type InterestList, keyOf } from './interest-list.js'
+import type { InterestList } from './interest-list.js'
+import { keyOf } from './past.js'
 import { isAvailable } from './probe.js'
 import { DISARMED, HAUNTED, type Registration } from './registration.js'
 import { control } from './sys/epoll.js'
@@ -91,13 +92,12 @@ export class Zombies<T> {
       this.#rouse()
       return
     }
-    const grave = this.list.graves.get(fd)
-    const isKnown = grave?.token === token
+    const grave = this.list.past.graveOf(fd, token)
     const report = {
       fd,
       generation: token >>> 0,
       events: eventNames(events),
-      cause: isKnown ? grave.cause : ('unknown' as const),
+      cause: grave?.cause ?? ('unknown' as const),
       fdinfo: this.#isHeard ? lineOf(this.#fdinfo, fd, token) : null,
     }
     if (this.#evict(fd, token)) {
@@ -109,8 +109,8 @@ export class Zombies<T> {
       this.#deferred.set(key, deferred)
       this.#rouse()
     }
-    if (isKnown && grave.isReported) return
-    if (isKnown) grave.isReported = true
+    if (grave?.isReported) return
+    if (grave !== undefined) grave.isReported = true
     this.#report(deferred)
   }
 
