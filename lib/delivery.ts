@@ -39,7 +39,9 @@ export class Delivery<T> {
   stale = 0
   // Node's loop has asked for attention, and can't be heard a second time before it gets some.
   #isHostPending = false
-  // When the last turn that brought only stale events was over, by the processor clock.
+  // By the processor clock: when the running turn began, and when the last one that brought only
+  // stale events was over.
+  #turnSince = 0
   #staleSince: number | undefined
   readonly #list: InterestList<T>
   readonly #zombies: Zombies<T>
@@ -113,42 +115,36 @@ export class Delivery<T> {
     const list = this.#list
     list.settle()
     this.waits++
-    if (this.#zombies.areThere) return this.#turnAmongZombies(epfd, timeoutMs, mask, visit)
+    const isMeasured = this.#zombies.areThere
+    if (isMeasured && !this.#startMeasuring()) return 0
     pinEvents(this.#out)
     const count = poll(epfd, timeoutMs, mask)
     if (count < 0) fail(count, 'epoll_pwait', { fd: epfd })
-    if (count === 0) return TIMED_OUT
     list.next = 0
     list.count = count
-    return this.#deliver(visit)
+    if (isMeasured) return this.#deliverMeasured(count, visit)
+    return count === 0 ? TIMED_OUT : this.#deliver(visit)
   }
 
-  /** The same, while entries that can't be deleted wake us: what that costs is measured. */
-  #turnAmongZombies(
-    epfd: number,
-    timeoutMs: number,
-    mask: bigint | undefined,
-    visit: Visit<T>,
-  ): number {
-    const list = this.#list
+  /** While entries that can't be deleted wake us, what that costs is measured. False: it was closed. */
+  #startMeasuring(): boolean {
     if (this.#zombies.isDue) {
       this.#zombies.rebuild()
-      if (list.handle.closed) return 0 // by an onStale
+      if (this.#list.handle.closed) return false // by an onStale
       this.#staleSince = undefined
     }
-    pinEvents(this.#out)
-    const start = this.#staleSince ?? binding.cpu_clock()
+    this.#turnSince = this.#staleSince ?? binding.cpu_clock()
     this.#staleSince = undefined
-    const count = poll(epfd, timeoutMs, mask)
-    // To ask for the time costs a good part of a wake-up.
-    const pollNs = count > 1 ? since(start) : 0
-    if (count < 0) fail(count, 'epoll_pwait', { fd: epfd })
+    return true
+  }
+
+  #deliverMeasured(count: number, visit: Visit<T>): number {
     if (count === 0) {
       this.#zombies.charge(0)
       return TIMED_OUT
     }
-    list.next = 0
-    list.count = count
+    // To ask for the time costs a good part of a wake-up.
+    const pollNs = count > 1 ? since(this.#turnSince) : 0
     const staleBefore = this.stale
     const delivered = this.#deliver(visit)
     const stale = this.stale - staleBefore
@@ -156,7 +152,7 @@ export class Delivery<T> {
       this.#zombies.charge((pollNs * stale) / count)
     } else {
       this.#staleSince = binding.cpu_clock()
-      this.#zombies.charge((this.#staleSince - start) >>> 0)
+      this.#zombies.charge((this.#staleSince - this.#turnSince) >>> 0)
       if (!this.#zombies.isOurs) Atomics.wait(pause, 0, 0, PAUSE_MS)
     }
     return delivered

@@ -162,12 +162,14 @@ export abstract class OwnedFd {
   }
 
   #judge(rc: number, operation: string): void {
-    if (rc >= 0) return
-    const stranger = {
-      generation: this.generation,
-      hint: 'closed or replaced without genpoll; what the number names now was left alone',
+    if (rc === EBADF) {
+      fail(rc, operation, {
+        fd: this.#fd,
+        generation: this.#generation >>> 0,
+        hint: 'closed or replaced without genpoll; what the number names now was left alone',
+      })
     }
-    fail(rc, operation, { fd: this.#fd, ...(rc === EBADF ? stranger : undefined) })
+    check(rc, operation, this.#fd)
   }
 }
 

@@ -40,7 +40,7 @@ export function kernelEntries(epfd: number): KernelEntry[] {
     fd: Number(fd),
     events: Number.parseInt(events!, 16),
     dataLow: Number.parseInt(data!.slice(-8), 16) | 0,
-    dataHigh: Number.parseInt(data!.slice(0, -8) || '0', 16) | 0,
+    dataHigh: Number.parseInt(`0${data!.slice(0, -8)}`, 16) | 0,
   }))
 }
 

@@ -192,10 +192,12 @@ export class InterestList<T> {
       for (const registration of made) {
         if ((registration.flags & HAUNTED) !== 0) this.witnesses.add(registration)
       }
+      /* c8 ignore start: no descriptor left, as test/stale-emfile.ts has it in another process. */
     } catch (error) {
       for (const registration of made) this.remove(registration)
       throw error
     }
+    /* c8 ignore stop */
   }
 
   modify(registration: Registration<T>, mask: number): void {

@@ -1,15 +1,17 @@
 import { binding } from './binding.js'
 import { ENOSYS, EPERM } from './errno.js'
 
+const ARCH = process.arch as 'x64' | 'arm64'
+
 /** The system calls that an older kernel or a sandbox may lack, by their numbers. */
 const OPTIONAL = {
   epoll_pwait2: 441,
   pidfd_open: 434,
   close_range: 436,
   pidfd_getfd: 438,
-  kcmp: process.arch === 'x64' ? 312 : 272,
+  kcmp: { x64: 312, arm64: 272 }[ARCH],
 } as const
-const SYS_fcntl = process.arch === 'x64' ? 72 : 25
+const SYS_fcntl = { x64: 72, arm64: 25 }[ARCH]
 const F_DUPFD_QUERY = 1027
 
 const known = new Map<number, boolean>()

@@ -296,3 +296,12 @@ test('stats count each stale event, reported or not', (t) => {
     },
   )
 })
+
+test('the entry of a question that is being asked is nobody’s event', (t) => {
+  using fds = new Descriptors()
+  using epoll = new ReportingEpoll()
+  sys.epoll_ctl(epoll.fd, EPOLL_CTL_ADD, fds.eventfd(1), EPOLLIN, 0xffffffff, 0)
+  t.strictSame(delivered(epoll), [])
+  t.strictSame(epoll.reports, [])
+  t.strictSame(epoll.stats, { waits: 1, delivered: 0, stale: 0, rebuilds: 0 })
+})

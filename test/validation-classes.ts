@@ -62,6 +62,16 @@ test('add and get refuse what is no target', (t) => {
   t.strictSame(state(epoll), before)
 })
 
+test('Epoll refuses bad words for what it verifies, and a bad onStale', (t) => {
+  for (const verify of [1, null, {}, true]) {
+    t.throws(() => new Epoll({ verify } as never), { ...TYPE, message: /"options.verify"/ })
+  }
+  t.throws(() => new Epoll({ verify: 'sometimes' } as never), RANGE)
+  for (const onStale of [1, null, {}, 'log']) {
+    t.throws(() => new Epoll({ onStale } as never), { ...TYPE, message: /"options.onStale"/ })
+  }
+})
+
 test('add, addAll and modify refuse bad masks', (t) => {
   using epoll = new Epoll()
   using bell = ready()

@@ -116,6 +116,8 @@ test('waits in a worker return what is ready, or nothing in time', async (t) => 
     'left by an error': 'from the handler',
     'gone on with': 1,
     'interrupted by Node': 1,
+    'closed by what hears of a rebuild': 0,
+    'audited by its handler': { live: 1, zombie: 0, lost: 0, replaced: 0 },
     'closed by its handler': 1,
   })
   t.strictSame(await ended, [0])
