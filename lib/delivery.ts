@@ -99,6 +99,7 @@ export class Delivery<T> {
       while (delivered === TIMED_OUT ? turnMs !== leftMs : delivered === 0 && leftMs !== 0) {
         if (this.#list.handle.closed) break
         leftMs = left(timeoutMs, deadline)
+        /* c8 ignore next: whether Node has anything pending is up to Node. */
         turnMs = this.#isHostPending ? turnOf(leftMs) : leftMs
         delivered = this.#turn(epfd, turnMs, mask, visit)
       }

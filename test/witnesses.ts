@@ -69,6 +69,15 @@ test('a number that a witness has seen name another file gets another witness', 
   t.strictSame(delivered(epoll), ['next'])
 })
 
+test('one that has gone back to its former file can’t be modified', (t) => {
+  using fds = new Descriptors()
+  using epoll = new Epoll<string>()
+  const [registration, former] = haunted(epoll, fds)
+  host.dup2(former, registration.fd)
+  t.throws(() => registration.modify(EPOLLIN), { code: 'ENOENT', reason: 'replaced' })
+  t.equal(registration.state, 'stale')
+})
+
 test('closing the Epoll closes its witnesses', (t) => {
   using fds = new Descriptors()
   const before = epolls()
