@@ -303,7 +303,7 @@ export class InterestList<T> {
       this.#follow(registration)
       return
     }
-    check(binding.fd_retire_if(fd, token), 'retire', fd)
+    check(binding.interest_lose(this.handle.fd, fd, token), 'epoll_ctl')
     this.#end(registration, errno === EBADF ? CLOSED : REPLACED, false)
   }
 
@@ -361,14 +361,15 @@ export class InterestList<T> {
       if (newest !== token) {
         this.past.noteMoved(fd, token)
         registration.token = newest
-        this.#witness([registration])
+        if (registers[2] === 1) this.#witness([registration])
       }
       // A number whose generations are used up can't be told from its former self by those alone.
       if (generations[fd] === 0) registration.flags |= VERIFIED
-    } else if (newest !== 0 && (registration.flags & FOLLOWS) !== 0) {
+    } else if (newest === token && (registration.flags & FOLLOWS) !== 0) {
       this.#follow(registration)
     } else {
-      this.#end(registration, CLOSED, newest === 0)
+      // Closing through genpoll deletes the entry; what else makes it dead leaves it there.
+      this.#end(registration, CLOSED, newest !== token)
     }
     return registration.status
   }

@@ -148,7 +148,8 @@ int32_t FdOwn(State& state, int32_t fd, int32_t is_new) {
     if (slot.owner != 0) return -EEXIST;
     // A new owner must not get what was registered for a file that the number doesn't name any
     // more.
-    if (lock.generation() == 0 || interest::IsRecycled(lock, fd)) lock.Renew();
+    if (lock.generation() == 0) lock.Renew();
+    interest::Judge(lock, fd);
     if (!slot.is_worn) {
       slot.owner = state.id;
       slot.since = lock.generation();

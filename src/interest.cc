@@ -103,8 +103,17 @@ int32_t InterestFollow(State& state, int32_t epfd, int32_t fd, int32_t generatio
 int32_t InterestFind(State& state, int32_t epfd, int32_t fd) {
   return On(state, epfd, [&](interest::List* list) {
     bool is_current;
-    state.registers[1] = static_cast<int32_t>(interest::Find(list, fd, &is_current));
+    bool is_moved;
+    state.registers[1] = static_cast<int32_t>(interest::Find(list, fd, &is_current, &is_moved));
+    state.registers[2] = is_moved;
     return is_current ? 1 : 0;
+  });
+}
+
+int32_t InterestLose(State& state, int32_t epfd, int32_t fd, int32_t generation) {
+  return On(state, epfd, [&](interest::List* list) {
+    interest::Lose(list, fd, generation);
+    return 0;
   });
 }
 
@@ -146,6 +155,7 @@ const Export kInterestExports[] = {
     {"interest_add_all", Call<InterestAddAll>::ByArguments},
     {"interest_follow", Call<InterestFollow>::ByArguments},
     {"interest_find", Call<InterestFind>::ByArguments},
+    {"interest_lose", Call<InterestLose>::ByArguments},
     {"interest_drop", Call<InterestDrop>::ByArguments},
     {"interest_evict", Call<InterestEvict>::ByArguments},
     {"interest_rebuild", Call<InterestRebuild>::ByArguments},

@@ -48,6 +48,12 @@ void Unlink(Slot& slot, Entry* entry) {
   delete entry;
 }
 
+int Register(List* list, int fd, uint32_t events, const Lock& lock) {
+  const uint64_t token = TokenOf(fd, lock.generation());
+  const int rc = Control(list, EPOLL_CTL_ADD, fd, events, token);
+  return rc == -EEXIST ? Control(list, EPOLL_CTL_MOD, fd, events, token) : rc;
+}
+
 }  // namespace internal
 
 using namespace internal;
@@ -67,8 +73,8 @@ void Link(const Lock& lock, List* list, uint32_t events, bool follows) {
     if (is_older || entry->list->epfd < 0) Unlink(slot, entry);
     entry = next;
   }
-  slot.entries =
-      new Entry{list, lock.generation(), events, slot.file, follows, true, false, slot.entries};
+  slot.entries = new Entry{list,  lock.generation(), events, slot.file, follows, true, false,
+                           false, slot.entries};
 }
 
 }  // namespace
@@ -104,7 +110,8 @@ int Add(List* list, int fd, uint32_t events, bool follows, uint32_t* generation,
   } else if (rc == 0 && is_registered) {
     // The kernel holds no such entry: the number was closed and recycled without genpoll. The token
     // has to change, or the last events of the former file would pass for the new one's.
-    lock.Renew();
+    Bury(former);
+    Judge(lock, fd, true);
     *findings |= kRecycled;
     if (expected != 0) {
       Control(list, EPOLL_CTL_DEL, fd);
@@ -151,10 +158,11 @@ int Remove(List* list, int fd, uint32_t generation) {
 
 int Follow(List* list, int fd, uint32_t events, uint32_t* generation) {
   Lock lock(fd);
-  if (lock.IsCurrent(*generation)) lock.Renew(true);
+  const uint32_t before = *generation;
+  if (Entry* entry = EntryOf(lock.slot(), list, before)) Bury(entry);
+  if (lock.IsCurrent(before)) Judge(lock, fd, true, true);
   *generation = lock.generation();
-  int rc = Control(list, EPOLL_CTL_ADD, fd, events, TokenOf(fd, *generation));
-  if (rc == -EEXIST) rc = Control(list, EPOLL_CTL_MOD, fd, events, TokenOf(fd, *generation));
+  const int rc = Register(list, fd, events, lock);
   if (rc == 0) Link(lock, list, events, true);
   return rc;
 }
@@ -165,18 +173,51 @@ void Drop(List* list, int fd, uint32_t generation) {
   if (entry != nullptr) Unlink(lock.slot(), entry);
 }
 
-uint32_t Find(List* list, int fd, bool* is_current) {
+uint32_t Find(List* list, int fd, bool* is_current, bool* is_moved) {
   Lock lock(fd);
-  const Entry* entry = EntryOf(lock.slot(), list);
+  Entry* entry = EntryOf(lock.slot(), list);
   *is_current = entry != nullptr && entry->is_live && lock.IsCurrent(entry->generation);
-  return entry == nullptr ? 0 : entry->generation;
+  *is_moved = *is_current && entry->is_moved;
+  if (entry == nullptr) return 0;
+  entry->is_moved = false;
+  return entry->generation;
 }
 
-bool IsRecycled(const Lock& lock, int fd) {
-  for (const Entry* entry = lock.slot().entries; entry != nullptr; entry = entry->next) {
-    if (entry->is_live && entry->list->epfd >= 0 && Probe(entry->list, fd) != -EEXIST) return true;
+void Judge(Lock& lock, int fd, bool is_recycled, bool keeps_owner) {
+  Slot& slot = lock.slot();
+  Entry* kept = nullptr;
+  for (Entry** link = &slot.entries; *link != nullptr;) {
+    Entry* entry = *link;
+    const bool is_same = entry->is_live && Probe(entry->list, fd) == -EEXIST;
+    if (entry->is_live && !is_same && entry->list->epfd >= 0) is_recycled = true;
+    if (is_same) {
+      *link = entry->next;
+      entry->next = kept;
+      kept = entry;
+    } else {
+      link = &entry->next;
+    }
   }
-  return false;
+  if (is_recycled) lock.Renew(keeps_owner);
+  while (kept != nullptr) {
+    Entry* entry = kept;
+    kept = entry->next;
+    entry->next = slot.entries;
+    slot.entries = entry;
+    if (!is_recycled) continue;
+    entry->generation = lock.generation();
+    entry->file = slot.file;
+    // Reports once more what is edge-triggered, and what has fired of one-shots, which is known
+    // there.
+    Control(entry->list, EPOLL_CTL_MOD, fd, entry->events, TokenOf(fd, entry->generation));
+  }
+}
+
+void Lose(List* list, int fd, uint32_t generation) {
+  Lock lock(fd);
+  Entry* entry = EntryOf(lock.slot(), list, generation);
+  if (entry != nullptr) Bury(entry);
+  if (lock.IsCurrent(generation)) Judge(lock, fd, true);
 }
 
 void Expire(Slot& slot) {
@@ -207,6 +248,8 @@ int Leave(const Lock& lock, int fd) {
       Unlink(slot, entry);
     } else {
       Bury(entry);
+      // It is the number that ends, and with it what follows it.
+      if (entry->follows) entry->generation = 0;
     }
     entry = next;
   }

@@ -43,6 +43,7 @@ struct Entry {
   bool follows;  // stays with the number, whatever comes under it
   bool is_live;
   bool is_several;  // stands for older dead ones as well
+  bool is_moved;    // goes with another file since it was last looked for
   Entry* next;
 };
 
@@ -66,10 +67,12 @@ int Modify(List* list, int fd, uint32_t generation, uint32_t events);
 int Remove(List* list, int fd, uint32_t generation);
 // Registers what the number names now in place of what it named at `*generation`.
 int Follow(List* list, int fd, uint32_t events, uint32_t* generation);
+// The number doesn't name what was registered at a generation.
+void Lose(List* list, int fd, uint32_t generation);
 // Forgets an entry that somebody else has deleted.
 void Drop(List* list, int fd, uint32_t generation);
 // The generation of the newest entry for a number, or 0.
-uint32_t Find(List* list, int fd, bool* is_current);
+uint32_t Find(List* list, int fd, bool* is_current, bool* is_moved);
 // Deletes a dead entry if there is a descriptor to delete it by: 1 if it did, else 0. By a dup only
 // where the calls for that can be made.
 int Evict(List* list, int fd, uint32_t generation, bool has_calls);
@@ -85,8 +88,10 @@ int Replace(int original, int fd, int flags, bool everyone);
 // For a number that is about to be closed: takes it out of every list. -EBADF if the number turns
 // out to name another file than was registered.
 int Leave(const fd_table::Lock& lock, int fd);
-// Whether a number names another file than is registered under it.
-bool IsRecycled(const fd_table::Lock& lock, int fd);
+// For a number that may have been recycled without genpoll: if it doesn't name what was registered
+// under it somewhere, it gets a new generation, and those registrations that were made for what it
+// names now keep up with it.
+void Judge(fd_table::Lock& lock, int fd, bool is_recycled = false, bool keeps_owner = false);
 // For a number that has got a new generation: its entries are dead, and it is no list any more.
 void Expire(fd_table::Slot& slot);
 
@@ -116,6 +121,9 @@ inline int ControlEpoll(int epfd, int op, int fd, uint32_t events, uint64_t toke
 
 // As `ControlEpoll`, with the list locked: its epoll can't be closed meanwhile.
 int Control(List* list, int op, int fd, uint32_t events = 0, uint64_t token = 0);
+// Adds an entry for what a number names. Should it be a file whose dead entry is left there, that
+// one comes back to life.
+int Register(List* list, int fd, uint32_t events, const fd_table::Lock& lock);
 // The newest entry of a list. At most one dead one is kept beside a living one.
 Entry* EntryOf(const fd_table::Slot& slot, const List* list);
 Entry* EntryOf(const fd_table::Slot& slot, const List* list, uint32_t generation);

@@ -47,9 +47,8 @@ void PutBack(const Lock& lock, int fd, Entry* taken, bool everyone) {
     entry->is_live = true;
     entry->generation = lock.generation();
     entry->file = slot.file;
-    const uint64_t token = TokenOf(fd, entry->generation);
-    if ((!everyone && !entry->follows) ||
-        Control(entry->list, EPOLL_CTL_ADD, fd, entry->events, token) < 0) {
+    entry->is_moved = true;
+    if ((!everyone && !entry->follows) || Register(entry->list, fd, entry->events, lock) < 0) {
       Unlink(slot, entry);
     }
   }

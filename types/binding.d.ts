@@ -92,8 +92,11 @@ export interface Binding {
    * new generation
    */
   interest_follow(epfd: number, fd: number, generation: number, events: number): number
-  /** → 1 if the number is registered, else 0; register 1: the generation of its newest entry or 0 */
+  /** → 1 if the number is registered, else 0; register 1: the generation of its newest entry or 0,
+   * register 2: 1 if it goes with another file since it was last asked for */
   interest_find(epfd: number, fd: number): number
+  /** The number doesn't name what was registered at a generation → 0, and it has a new one */
+  interest_lose(epfd: number, fd: number, generation: number): number
   /** Forgets an entry that isn't in the kernel's list any more. */
   interest_drop(epfd: number, fd: number, generation: number): number
   /**
