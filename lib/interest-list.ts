@@ -262,10 +262,9 @@ export class InterestList<T> {
     if (rc === EEXIST) return rc
     // Another thread may be replacing the file, registrations included, or closing the number: the
     // table tells once that is done.
-    const { fd, token } = registration
-    const isCurrent = check(binding.interest_find(this.handle.fd, fd), 'epoll_ctl') === 1
-    if (isCurrent && registers[1] === token) return rc
-    return this.learn(registration) < CLOSED ? EEXIST : EBADF
+    const { token } = registration
+    if (this.learn(registration) >= CLOSED) return EBADF
+    return registration.token === token ? rc : EEXIST
   }
 
   #ask(registration: Registration<T>): number {
