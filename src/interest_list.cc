@@ -150,8 +150,10 @@ int Remove(List* list, int fd, uint32_t generation) {
   const int rc = Control(list, EPOLL_CTL_DEL, fd);
   if (rc == 0) {
     Unlink(lock.slot(), entry);
-  } else if (rc == -ENOENT || rc == -EBADF) {
+  } else if ((rc == -ENOENT || rc == -EBADF) && entry->is_live) {
     Bury(entry);
+    // What is registered under the number next mustn't have the token of what may be left there.
+    if (lock.IsCurrent(generation)) Judge(lock, fd, true, lock.slot().owner != 0);
   }
   return rc;
 }

@@ -125,7 +125,8 @@ void Watcher::Add() {
 // What the generation of a registration has become in other threads' hands, or 0.
 uint32_t Watcher::Learn(int fd) {
   bool is_current;
-  const uint32_t newest = interest::Find(list_, fd, &is_current);
+  bool is_moved;
+  const uint32_t newest = interest::Find(list_, fd, &is_current, &is_moved);
   return is_current ? newest : 0;
 }
 
