@@ -98,7 +98,8 @@ int Replace(int original, int fd, int flags, bool everyone) {
   for (Entry* entry = slot.entries; everyone && entry != nullptr; entry = entry->next) {
     if (!entry->is_live || entry->list->epfd < 0) continue;
     rc = Probe(entry->list, original, entry->events & EPOLLEXCLUSIVE);
-    if (rc < 0 && rc != -EEXIST) return rc;
+    // A list that is closed by another thread just now doesn't stand in the way.
+    if (rc < 0 && rc != -EEXIST && entry->list->epfd >= 0) return rc;
   }
   Entry* taken = TakeOut(slot, fd);
   // Before the number changes: an event of the old file that was read already must find its
