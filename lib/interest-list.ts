@@ -127,6 +127,7 @@ export class InterestList<T> {
     pinBuffer(triples, triples.byteLength)
     const rc = binding.interest_add_all(epfd, wishes.length, follows)
     if (rc !== 0) {
+      /* c8 ignore next: a process that was forked off isn't told which (test/fork.ts). */
       const { target, fd } = wishes[registers[1]!] ?? wishes[0]!
       if (rc === EEXIST && !this.#holds(fd)) return this.addAll(wishes, follows)
       this.#failAdd(rc, target, fd)
@@ -234,6 +235,7 @@ export class InterestList<T> {
     native.remove()
     const rc = registers[0]!
     // Replaced or closed by another thread in between.
+    /* c8 ignore next: a matter of microseconds. */
     if (rc === NOT_CURRENT) return isAlive && this.remove(registration)
     const isGone = rc === ENOENT || rc === EBADF
     if (rc < 0 && !isGone) failControl(rc, EPOLL_CTL_DEL, fd)
@@ -264,6 +266,7 @@ export class InterestList<T> {
     // table tells once that is done.
     const { token } = registration
     if (this.learn(registration) >= CLOSED) return EBADF
+    /* c8 ignore next: that it was replaced meanwhile is a matter of microseconds. */
     return registration.token === token ? rc : EEXIST
   }
 
@@ -343,8 +346,9 @@ export class InterestList<T> {
     registers[1] = fd
     registers[2] = mask
     registers[3] = token
-    registers[4] = (registration.flags & FOLLOWS) === 0 ? 0 : 1
+    registers[4] = Number((registration.flags & FOLLOWS) !== 0)
     native.add()
+    /* c8 ignore next: closed by another thread meanwhile, or no memory. */
     if (registers[0] !== 0) this.#end(registration, REMOVED, true)
   }
 

@@ -246,6 +246,19 @@ test('a retired number whose file is still there can be added anew', (t) => {
   }
 })
 
+test('a retired number whose file is still there can be removed', (t) => {
+  using epoll = new Epoll()
+  using bell = ready()
+  const fd = sys.dup(bell.fd)
+  const registration = epoll.add(fd, EPOLLIN, undefined)
+  fdTable.retire(fd)
+  t.equal(registration.remove(), true)
+  t.equal(registration.state, 'stale')
+  epoll.wait(0, ignore)
+  t.equal(epoll.stats.stale, 0)
+  sys.close(fd)
+})
+
 test('a retired number leaves the kernel’s list when it is closed', (t) => {
   using epoll = new Epoll()
   using bell = ready()

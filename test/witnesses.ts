@@ -78,6 +78,19 @@ test('one that has gone back to its former file can’t be modified', (t) => {
   t.equal(registration.state, 'stale')
 })
 
+test('one that has gone back to its former file can be added for that, with others', (t) => {
+  using fds = new Descriptors()
+  using epoll = new Epoll<string>()
+  const [registration, former] = haunted(epoll, fds)
+  host.dup2(former, registration.fd)
+  const made = epoll.addAll([registration.fd, fds.eventfd()].map((fd) => [fd, EPOLLIN, 'again']))
+  t.strictSame(
+    made.map(({ state }) => state),
+    ['active', 'active'],
+  )
+  t.equal(registration.state, 'stale')
+})
+
 test('closing the Epoll closes its witnesses', (t) => {
   using fds = new Descriptors()
   const before = epolls()
