@@ -204,6 +204,17 @@ test('recycled without genpoll, modify finds another file and leaves it alone', 
   closeSync(fd)
 })
 
+test('recycled without genpoll, remove finds another file and leaves it alone', (t) => {
+  using epoll = new Epoll()
+  const fd = openSync('/dev/random', 'r')
+  const registration = epoll.add(fd, EPOLLIN, undefined)
+  recycle(fd)
+  t.equal(registration.remove(), false)
+  assertDead(t, registration, 'replaced')
+  t.not(epoll.add(fd, EPOLLIN, undefined).generation, registration.generation)
+  closeSync(fd)
+})
+
 test('recycled without genpoll, the number can be added: the former is replaced', (t) => {
   for (const addAll of [false, true]) {
     using epoll = new Epoll<string>()
