@@ -21,6 +21,7 @@
             'src/interest.cc',
             'src/interest_list.cc',
             'src/interest_replace.cc',
+            'src/witness.cc',
             'src/pidfd.cc',
             'src/probe.cc',
             'src/same_file.cc',

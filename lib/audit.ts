@@ -38,11 +38,15 @@ export function audit<T>(list: InterestList<T>) {
     if (list.hasHost && dataLow === 0 && dataHigh === 0) continue
     const registration = list.get(fd)
     let status: AuditStatus = 'zombie'
-    if (registration !== undefined && dataLow === fd && dataHigh === registration.token) {
+    // Other threads may replace it at any time: what was written down is what was there before.
+    const isOf = ({ token }: Registration<T>) =>
+      dataLow === fd && (dataHigh === token || list.past.hasMoved(fd, dataHigh, token))
+    if (registration !== undefined && isOf(registration)) {
       missing.delete(registration)
       const rc = list.probe(registration)
-      if (rc === EEXIST) status = 'live'
-      else {
+      if (rc === EEXIST) {
+        if (isOf(registration)) status = 'live'
+      } else {
         if (rc !== EBADF) status = 'replaced'
         replaced.push([registration, rc])
       }
@@ -50,8 +54,11 @@ export function audit<T>(list: InterestList<T>) {
     if (status === 'zombie' || status === 'replaced') zombies.push(entry)
     entries.push({ fd, generation: dataHigh >>> 0, events, status })
   }
-  for (const { fd, generation, events } of missing) {
-    entries.push({ fd, generation, events, status: 'lost' })
+  for (const registration of missing) {
+    const isThere = list.probe(registration) === EEXIST
+    const { fd, generation, events } = registration
+    /* c8 ignore next: put there by another thread since, a matter of microseconds. */
+    entries.push({ fd, generation, events, status: isThere ? 'live' : 'lost' })
   }
   const counts = { live: 0, zombie: 0, lost: 0, replaced: 0 }
   for (const { status } of entries) counts[status]++
@@ -64,11 +71,11 @@ export function repair<T>(
   zombies: Zombies<T>,
   found: ReturnType<typeof audit<T>>,
 ): void {
-  for (const [registration, errno] of found.replaced) list.lose(registration, errno)
+  for (const [registration, errno] of found.replaced) list.lose(registration)
   for (const registration of found.missing) {
     // Of those that aren't trusted nothing is known any more: their file may be gone.
     if (isTrusted(registration)) list.restore(registration)
-    else list.lose(registration, list.probe(registration))
+    else list.lose(registration)
   }
   // By their data, as events have it: that of another process's entry may be no number.
   for (const { dataLow, dataHigh } of found.zombies) zombies.meet(dataLow >>> 0, dataHigh, 0, true)

@@ -278,7 +278,6 @@ export class Epoll<T = unknown> {
       for (const registration of list.living()) registration.remove()
     }
     list.count = 0
-    list.witnesses.clear()
     list.handle.close()
   }
 

@@ -6,5 +6,7 @@ export const EBADF = -9
 export const EAGAIN = -11
 export const EEXIST = -17
 export const EINVAL = -22
+export const ENFILE = -23
+export const EMFILE = -24
 export const ENOSYS = -38
 export const EOPNOTSUPP = -95

@@ -1,7 +1,7 @@
 import { binding, pinBuffer } from './binding.js'
 import { EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD } from './constants.js'
-import { EBADF, EEXIST, ENOENT } from './errno.js'
-import { atCaller, ClosedError, check, StaleRegistrationError } from './errors.js'
+import { EBADF, EEXIST, EMFILE, ENFILE, ENOENT } from './errno.js'
+import { atCaller, ClosedError, check, fail, StaleRegistrationError } from './errors.js'
 import { OwnedFd } from './fd.js'
 import { Past } from './past.js'
 import {
@@ -9,7 +9,6 @@ import {
   CLOSED,
   FOLLOWS,
   FRESH,
-  HAUNTED,
   REASONS,
   REMOVED,
   REPLACED,
@@ -19,7 +18,6 @@ import {
   VERIFIED,
 } from './registration.js'
 import { failControl } from './sys/epoll.js'
-import { Witnesses } from './witnesses.js'
 
 const { generations, registers } = binding
 
@@ -63,7 +61,6 @@ export class InterestList<T> {
   hasHost = false
   readonly registrations: (Registration<T> | undefined)[] = []
   readonly past = new Past()
-  readonly witnesses = new Witnesses()
   readonly #fresh: Registration<T>[] = []
 
   constructor(
@@ -108,13 +105,8 @@ export class InterestList<T> {
     registers[4] = follows
     native.add()
     const rc = registers[0]!
-    if (rc !== 0) {
-      if (rc === EEXIST && !this.#holds(fd)) return this.add(wish, follows)
-      this.#failAdd(rc, target, fd)
-    }
-    const made = this.#keep(target, fd, registers[1]!, mask, registers[2]!, follows, data)
-    if ((made.flags & HAUNTED) !== 0) this.#witness([made])
-    return made
+    if (rc !== 0) this.#failAdd(rc, target, fd)
+    return this.#keep(target, fd, registers[1]!, mask, registers[2]!, follows, data)
   }
 
   /** All of them, or none. */
@@ -129,20 +121,11 @@ export class InterestList<T> {
     if (rc !== 0) {
       /* c8 ignore next: a process that was forked off isn't told which (test/fork.ts). */
       const { target, fd } = wishes[registers[1]!] ?? wishes[0]!
-      if (rc === EEXIST && !this.#holds(fd)) return this.addAll(wishes, follows)
       this.#failAdd(rc, target, fd)
     }
-    const made = wishes.map(({ target, fd, mask, data }, i) =>
+    return wishes.map(({ target, fd, mask, data }, i) =>
       this.#keep(target, fd, triples[3 * i + 2]!, mask, triples[3 * i]!, follows, data),
     )
-    this.#witness(made)
-    return made
-  }
-
-  /** Whether what a number names is what has been registered under it, or unknown. */
-  #holds(fd: number): boolean {
-    const former = this.registrations[fd]
-    return former === undefined || (former.flags & HAUNTED) === 0 || this.confirm(former)
   }
 
   #failAdd(rc: number, target: Target, fd: number): never {
@@ -152,6 +135,8 @@ export class InterestList<T> {
         this.#end(former, REPLACED, false)
       throw atCaller(new ClosedError((target as OwnedFd).constructor.name))
     }
+    // Telling the number from what it named before may need a descriptor (src/witness.h).
+    if (rc === EMFILE || rc === ENFILE) fail(rc, 'epoll_create1')
     return failControl(rc, EPOLL_CTL_ADD, fd)
   }
 
@@ -170,7 +155,6 @@ export class InterestList<T> {
     const { verification } = this
     if (verification === 'always' || (verification === 'foreign' && flags !== TRUSTED)) {
       flags |= VERIFIED
-      if ((findings & MAY_HAUNT) !== 0) flags |= HAUNTED
     }
     const { registrations } = this
     const former = registrations[fd]
@@ -187,26 +171,8 @@ export class InterestList<T> {
     return registration
   }
 
-  /** Sees that those can be told from what had their numbers before; else takes all of them out. */
-  #witness(made: readonly Registration<T>[]): void {
-    try {
-      for (const registration of made) {
-        if ((registration.flags & HAUNTED) !== 0) this.witnesses.add(registration)
-      }
-      /* c8 ignore start: no descriptor left, as test/stale-emfile.ts has it in another process. */
-    } catch (error) {
-      for (const registration of made) this.remove(registration)
-      throw error
-    }
-    /* c8 ignore stop */
-  }
-
   modify(registration: Registration<T>, mask: number): void {
     this.#assertAlive(registration)
-    if ((registration.flags & HAUNTED) !== 0 && !this.confirm(registration)) {
-      this.modify(registration, mask)
-      return
-    }
     const { fd } = registration
     registers[0] = this.handle.fd
     registers[1] = fd
@@ -215,7 +181,8 @@ export class InterestList<T> {
     native.modify()
     const rc = registers[0]!
     if (rc === NOT_CURRENT || rc === ENOENT || rc === EBADF) {
-      if (rc !== NOT_CURRENT) this.#miss(registration, rc)
+      if (rc === NOT_CURRENT) this.learn(registration)
+      else this.#miss(registration, rc)
       // If it lives on, its number was replaced, and the registration with it.
       this.modify(registration, mask)
       return
@@ -254,32 +221,24 @@ export class InterestList<T> {
   confirm(registration: Registration<T>): boolean {
     const rc = this.probe(registration)
     if (rc === EEXIST) return true
-    this.lose(registration, rc)
+    this.lose(registration)
     return false
   }
 
-  /** `EEXIST` if the number names the file that was registered. */
+  /**
+   * `EEXIST` if the number names the file that was registered, `ENOENT` if it does and somebody else
+   * has deleted the entry, `EBADF` if it names none, anything else if it names another.
+   */
   probe(registration: Registration<T>): number {
-    const rc = this.#ask(registration)
-    if (rc === EEXIST) return rc
-    // Another thread may be replacing the file, registrations included, or closing the number: the
-    // table tells once that is done.
-    const { token } = registration
-    if (this.learn(registration) >= CLOSED) return EBADF
-    /* c8 ignore next: that it was replaced meanwhile is a matter of microseconds. */
-    return registration.token === token ? rc : EEXIST
-  }
-
-  #ask(registration: Registration<T>): number {
-    if ((registration.flags & HAUNTED) !== 0) {
-      const rc = this.witnesses.probe(registration)
-      if (rc !== undefined) return rc
-      registration.flags &= ~HAUNTED
-    }
     registers[0] = this.handle.fd
     registers[1] = registration.fd
+    registers[2] = registration.token
     native.probe()
-    return registers[0]!
+    if (registers[0] !== NOT_CURRENT) return registers[0]!
+    // Replaced or closed by genpoll, in another thread.
+    if (this.learn(registration) >= CLOSED) return EBADF
+    /* c8 ignore next: that it was replaced meanwhile is a matter of microseconds. */
+    return EEXIST
   }
 
   verify(registration: Registration<T>): 'current' | 'replaced' | 'closed' {
@@ -289,60 +248,61 @@ export class InterestList<T> {
     const rc = this.probe(registration)
     if (rc === EEXIST) return 'current'
     if (this.isShared) this.#miss(registration, rc)
-    else this.lose(registration, rc)
+    else this.lose(registration)
     if (registration.status === REMOVED) this.#assertAlive(registration)
     return rc === EBADF ? 'closed' : 'replaced'
   }
 
   /**
-   * The kernel has answered a question about a registration with an errno that means that its number
-   * names another file, or none.
+   * The kernel has denied that the number of a registration names the file that was registered: ends
+   * the registration, or lets it follow, unless another thread has done so, or the file is back.
    */
-  lose(registration: Registration<T>, errno: number): void {
+  lose(registration: Registration<T>): void {
     const { fd, token, flags, status } = registration
     if (status >= CLOSED) return
     if ((flags & FOLLOWS) !== 0) {
       this.#follow(registration)
       return
     }
-    check(binding.interest_lose(this.handle.fd, fd, token), 'epoll_ctl')
-    this.#end(registration, errno === EBADF ? CLOSED : REPLACED, false)
+    const rc = binding.interest_lose(this.handle.fd, fd, token)
+    // Another thread has come to know, or the file is back.
+    /* c8 ignore next: since the question before, a matter of microseconds. */
+    if (rc === NOT_CURRENT || rc === EEXIST) this.learn(registration)
+    else this.#end(registration, rc === EBADF ? CLOSED : REPLACED, false)
   }
 
   /** The kernel has no entry for what a registration's number names. */
   #miss(registration: Registration<T>, errno: number): void {
-    const { fd, token } = registration
     if (errno === EBADF || !isTrusted(registration)) {
-      this.lose(registration, errno)
-    } else {
-      check(binding.interest_drop(this.handle.fd, fd, token), 'epoll_ctl')
+      this.lose(registration)
+    } else if (this.#drop(registration)) {
       this.#end(registration, REMOVED, true)
     }
   }
 
+  /** Forgets an entry that another process has deleted; false if it is there, or known to have ended. */
+  #drop({ fd, token }: Registration<T>): boolean {
+    const rc = binding.interest_drop(this.handle.fd, fd, token)
+    return rc !== EEXIST && rc !== NOT_CURRENT
+  }
+
   /** Registers what the number names now. */
   #follow(registration: Registration<T>): void {
-    const { fd, token, mask, flags } = registration
+    const { fd, token, mask } = registration
     const rc = binding.interest_follow(this.handle.fd, fd, token, mask)
     if (rc < 0) {
       this.#end(registration, rc === EBADF ? CLOSED : REPLACED, false)
-    } else {
-      const next = registers[1]!
+    } else if (registers[1] !== token) {
       this.past.bury(fd, token, 'replaced', this.isPending)
-      registration.token = next
-      if ((flags & VERIFIED) !== 0) {
-        registration.flags |= HAUNTED
-        this.#witness([registration])
-      }
+      registration.token = registers[1]!
     }
   }
 
   /** Puts back what another process has deleted. */
   restore(registration: Registration<T>): void {
+    if (!this.#drop(registration)) return
     const { fd, token, mask } = registration
-    const epfd = this.handle.fd
-    check(binding.interest_drop(epfd, fd, token), 'epoll_ctl')
-    registers[0] = epfd
+    registers[0] = this.handle.fd
     registers[1] = fd
     registers[2] = mask
     registers[3] = token
@@ -364,11 +324,10 @@ export class InterestList<T> {
       if (newest !== token) {
         this.past.noteMoved(fd, token)
         registration.token = newest
-        if (registers[2] === 1) this.#witness([registration])
       }
       // A number whose generations are used up can't be told from its former self by those alone.
       if (generations[fd] === 0) registration.flags |= VERIFIED
-    } else if (newest === token && (registration.flags & FOLLOWS) !== 0) {
+    } else if ((registration.flags & FOLLOWS) !== 0 && registers[2] === 1) {
       this.#follow(registration)
     } else {
       // Closing through genpoll deletes the entry; what else makes it dead leaves it there.
@@ -382,7 +341,6 @@ export class InterestList<T> {
     const { fd, token } = registration
     registration.status = status
     this.registrations[fd] = undefined
-    if ((registration.flags & HAUNTED) !== 0) this.witnesses.drop(registration)
     if (isDeleted) this.past.noteDeleted(fd, token, this.isPending)
     else this.past.bury(fd, token, REASONS[status]!, this.isPending)
   }

@@ -36,8 +36,6 @@ export const VERIFIED = 1
 export const FOLLOWS = 2
 /** The number is owned: what it means is known without asking. */
 export const TRUSTED = 4
-/** Its number may have the entry of a former file beside its own: see `Witnesses`. */
-export const HAUNTED = 8
 
 /**
  * One entry of an interest list: which descriptor, for which events, with what data.

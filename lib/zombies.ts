@@ -7,7 +7,7 @@ import { lineOf, readFdinfo } from './fdinfo.js'
 import type { InterestList } from './interest-list.js'
 import { keyOf } from './past.js'
 import { isAvailable } from './probe.js'
-import { DISARMED, HAUNTED, type Registration } from './registration.js'
+import { DISARMED, type Registration } from './registration.js'
 import { control } from './sys/epoll.js'
 
 /** An event that wasn't delivered because nobody is registered for it any more. */
@@ -192,10 +192,6 @@ export class Zombies<T> {
   rebuild(): number {
     const { list } = this
     const start = binding.cpu_clock()
-    // The others are judged natively, against the list that is about to go.
-    for (const registration of list.living()) {
-      if ((registration.flags & HAUNTED) !== 0) list.confirm(registration)
-    }
     const living = list.living()
     const triples = new Int32Array(3 * living.length)
     living.forEach((registration, i) => {
@@ -209,7 +205,6 @@ export class Zombies<T> {
     this.#entryNs = costNs / (living.length + 1)
     if (rc < 0) return rc
     this.rebuilds++
-    list.witnesses.clear()
     living.forEach((registration, i) => {
       if (triples[3 * i] !== 0) list.confirm(registration)
     })

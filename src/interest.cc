@@ -84,11 +84,9 @@ int32_t InterestRemove(State& state, int32_t epfd, int32_t fd, int32_t generatio
             [&](interest::List* list) { return interest::Remove(list, fd, generation); });
 }
 
-int32_t InterestProbe(State& state, int32_t epfd, int32_t fd) {
-  return On(state, epfd, [&](interest::List* list) {
-    fd_table::Lock lock(fd);
-    return interest::Probe(list, fd);
-  });
+int32_t InterestProbe(State& state, int32_t epfd, int32_t fd, int32_t generation) {
+  return On(state, epfd,
+            [&](interest::List* list) { return interest::Probe(list, fd, generation); });
 }
 
 int32_t InterestFollow(State& state, int32_t epfd, int32_t fd, int32_t generation, int32_t events) {
@@ -102,26 +100,22 @@ int32_t InterestFollow(State& state, int32_t epfd, int32_t fd, int32_t generatio
 
 int32_t InterestFind(State& state, int32_t epfd, int32_t fd) {
   return On(state, epfd, [&](interest::List* list) {
-    bool is_current;
-    bool is_moved;
-    state.registers[1] = static_cast<int32_t>(interest::Find(list, fd, &is_current, &is_moved));
-    state.registers[2] = is_moved;
-    return is_current ? 1 : 0;
+    bool is_live;
+    bool follows;
+    state.registers[1] = static_cast<int32_t>(interest::Find(list, fd, &is_live, &follows));
+    state.registers[2] = follows;
+    return is_live ? 1 : 0;
   });
 }
 
 int32_t InterestLose(State& state, int32_t epfd, int32_t fd, int32_t generation) {
-  return On(state, epfd, [&](interest::List* list) {
-    interest::Lose(list, fd, generation);
-    return 0;
-  });
+  return On(state, epfd,
+            [&](interest::List* list) { return interest::Lose(list, fd, generation); });
 }
 
 int32_t InterestDrop(State& state, int32_t epfd, int32_t fd, int32_t generation) {
-  return On(state, epfd, [&](interest::List* list) {
-    interest::Drop(list, fd, generation);
-    return 0;
-  });
+  return On(state, epfd,
+            [&](interest::List* list) { return interest::Drop(list, fd, generation); });
 }
 
 int32_t InterestEvict(State& state, int32_t epfd, int32_t fd, int32_t generation,

@@ -34,24 +34,31 @@ Entry* EntryOf(const Slot& slot, const List* list, uint32_t generation) {
   return entry;
 }
 
-void Bury(Entry* entry) {
-  if (entry->is_live) entry->list->size.fetch_sub(1, std::memory_order_relaxed);
+void Bury(Entry* entry, int fd) {
+  if (!entry->is_live) return;
+  List* list = entry->list;
+  list->size.fetch_sub(1, std::memory_order_relaxed);
   entry->is_live = false;
+  entry->begun = list->begun;
+  Dismiss(entry, fd);
 }
 
-void Unlink(Slot& slot, Entry* entry) {
+void Unlink(Slot& slot, Entry* entry, int fd) {
   Entry** link = &slot.entries;
   while (*link != entry) link = &(*link)->next;
   *link = entry->next;
-  Bury(entry);
+  Bury(entry, fd);
   Release(entry->list);
   delete entry;
 }
 
-int Register(List* list, int fd, uint32_t events, const Lock& lock) {
-  const uint64_t token = TokenOf(fd, lock.generation());
-  const int rc = Control(list, EPOLL_CTL_ADD, fd, events, token);
-  return rc == -EEXIST ? Control(list, EPOLL_CTL_MOD, fd, events, token) : rc;
+void Forget(Slot& slot, Entry* entry, int fd) {
+  if (entry->is_several) {
+    Bury(entry, fd);
+    entry->file = 0;
+  } else {
+    Unlink(slot, entry, fd);
+  }
 }
 
 }  // namespace internal
@@ -60,24 +67,92 @@ using namespace internal;
 
 namespace {
 
-void Link(const Lock& lock, List* list, uint32_t events, bool follows) {
-  Slot& slot = lock.slot();
-  list->references.fetch_add(1, std::memory_order_relaxed);
-  list->size.fetch_add(1, std::memory_order_relaxed);
-  // A number that is recycled again and again behind our back must not pile up dead entries.
-  Entry* newest = EntryOf(slot, list);
+enum Word { kNothing, kSame, kAnother };
+
+// What the living entries of a number say about it, all but one.
+Word WordOf(const Slot& slot, int fd, const Entry* but = nullptr) {
+  for (Entry* entry = slot.entries; entry != nullptr; entry = entry->next) {
+    if (!entry->is_live || entry == but) continue;
+    const int rc = Ask(entry, fd);
+    if (rc == -EEXIST || rc == -ENOENT) return kSame;
+    if (rc != kStale && !entry->list->is_shared) return kAnother;
+  }
+  return kNothing;
+}
+
+void Withdraw(Slot& slot, Entry* entry, int fd) {
+  if (Control(entry->list, EPOLL_CTL_DEL, fd) == 0) {
+    Forget(slot, entry, fd);
+  } else {
+    Bury(entry, fd);
+  }
+}
+
+// An entry isn't for what its number names. What is registered under the number next mustn't have
+// the token of what may be left in the kernel.
+void Condemn(Lock& lock, Entry* entry, int fd, bool keeps_owner = false) {
+  Bury(entry, fd);
+  if (lock.IsCurrent(entry->generation) && WordOf(lock.slot(), fd) != kSame) {
+    lock.Renew(keeps_owner);
+  }
+}
+
+// Forgets what isn't in the kernel any more, and of the dead entries in one list all but the
+// newest: a number that is recycled again and again behind our back must not pile them up.
+void Prune(Slot& slot, const List* list, int fd) {
+  // Those are dead: who adds one has none that is alive.
+  Entry* newest = nullptr;
   for (Entry* entry = slot.entries; entry != nullptr;) {
     Entry* next = entry->next;
-    const bool is_older = entry->list == list && entry != newest;
-    if (is_older) newest->is_several = true;
-    if (is_older || entry->list->epfd < 0) Unlink(slot, entry);
+    const bool is_here = entry->list == list;
+    if (entry->list->epfd < 0 || (!entry->is_live && entry->begun < entry->list->rebuilt)) {
+      Unlink(slot, entry, fd);
+    } else if (is_here && newest != nullptr) {
+      newest->is_several = true;
+      Unlink(slot, entry, fd);
+    } else if (is_here) {
+      newest = entry;
+    }
     entry = next;
   }
-  slot.entries = new Entry{list,  lock.generation(), events, slot.file, follows, true, false,
-                           false, slot.entries};
 }
 
 }  // namespace
+
+namespace internal {
+
+int Enroll(Lock& lock, List* list, int fd, uint32_t events, bool follows, uint32_t expected) {
+  Slot& slot = lock.slot();
+  if (slot.entries != nullptr) Prune(slot, list, fd);
+  Entry* dead = EntryOf(slot, list);
+  int rc = Control(list, EPOLL_CTL_ADD, fd, events, TokenOf(fd, lock.generation()));
+  if (rc == -EEXIST && dead != nullptr) {
+    // Not modified: that isn't allowed with EPOLLEXCLUSIVE.
+    if (Control(list, EPOLL_CTL_DEL, fd) == 0) Forget(slot, dead, fd);
+    rc = Control(list, EPOLL_CTL_ADD, fd, events, TokenOf(fd, lock.generation()));
+  }
+  if (rc < 0) return rc;
+  const bool is_alone = EntryOf(slot, list) == nullptr;
+  list->references.fetch_add(1, std::memory_order_relaxed);
+  list->size.fetch_add(1, std::memory_order_relaxed);
+  auto* entry = new Entry{list, lock.generation(), events,      slot.file, follows, true, false,
+                          0,    nullptr,           slot.entries};
+  slot.entries = entry;
+  // Asked afterwards, so that what was added can't be newer than the answer.
+  if (entry->next != nullptr && WordOf(slot, fd, entry) == kAnother) {
+    Withdraw(slot, entry, fd);
+    lock.Renew();
+    return expected != 0 ? kStale : Enroll(lock, list, fd, events, follows);
+  }
+  // Who owns the number knows what it names.
+  const bool is_optional = slot.owner != 0 && !slot.is_worn;
+  rc = is_alone ? 0 : Attest(entry, fd);
+  if (rc == 0 || is_optional) return 0;
+  Withdraw(slot, entry, fd);
+  return rc;
+}
+
+}  // namespace internal
 
 List* Open(int epfd, bool is_shared) {
   auto* list = new List;
@@ -102,29 +177,19 @@ int Add(List* list, int fd, uint32_t events, bool follows, uint32_t* generation,
   if (expected != 0 && !lock.IsCurrent(expected)) return kStale;
   if (lock.generation() == 0) lock.Renew();
   Entry* former = EntryOf(slot, list);
-  const bool is_registered =
-      former != nullptr && former->is_live && former->generation == lock.generation();
-  int rc = Control(list, EPOLL_CTL_ADD, fd, events, TokenOf(fd, lock.generation()));
-  if (rc == 0 && is_registered && list->is_shared) {
-    Unlink(slot, former);  // another process has deleted it
-  } else if (rc == 0 && is_registered) {
-    // The kernel holds no such entry: the number was closed and recycled without genpoll. The token
-    // has to change, or the last events of the former file would pass for the new one's.
-    Bury(former);
-    Judge(lock, fd, true);
-    *findings |= kRecycled;
-    if (expected != 0) {
-      Control(list, EPOLL_CTL_DEL, fd);
-      return kStale;
+  if (former != nullptr && former->is_live) {
+    const int rc = Ask(former, fd);
+    if (rc == -EEXIST || rc == -EBADF) return rc;
+    if (list->is_shared) {
+      Unlink(slot, former, fd);  // another process has deleted it
+    } else {
+      Condemn(lock, former, fd);
+      *findings |= kRecycled;
+      if (expected != 0) return kStale;
     }
-    rc = Control(list, EPOLL_CTL_MOD, fd, events, TokenOf(fd, lock.generation()));
-  } else if (rc == -EEXIST && former != nullptr && !is_registered) {
-    // The file of a dead entry is back under its number.
-    rc = Control(list, EPOLL_CTL_MOD, fd, events, TokenOf(fd, lock.generation()));
-    if (rc == 0) Unlink(slot, former);
   }
-  if (rc < 0) return rc;
-  Link(lock, list, events, follows);
+  const int rc = Enroll(lock, list, fd, events, follows, expected);
+  if (rc != 0) return rc;
   *generation = lock.generation();
   if (slot.owner != 0 && !slot.is_worn) *findings |= kTrusted;
   for (Entry* entry = slot.entries->next; entry != nullptr; entry = entry->next) {
@@ -137,125 +202,113 @@ int Modify(List* list, int fd, uint32_t generation, uint32_t events) {
   Lock lock(fd);
   Entry* entry = EntryOf(lock.slot(), list, generation);
   if (entry == nullptr || !entry->is_live) return kStale;
+  if (entry->witness != nullptr && Ask(entry, fd) != -EEXIST) return -ENOENT;
   const int rc = Control(list, EPOLL_CTL_MOD, fd, events, TokenOf(fd, generation));
   if (rc == 0) entry->events = events;
-  return rc;
+  // What can't be polled can't be what was registered.
+  return rc == -EPERM ? -ENOENT : rc;
 }
 
 int Remove(List* list, int fd, uint32_t generation) {
   Lock lock(fd);
-  Entry* entry = EntryOf(lock.slot(), list, generation);
+  Slot& slot = lock.slot();
+  Entry* entry = EntryOf(slot, list, generation);
   if (entry == nullptr) return kStale;
+  const int said = entry->witness != nullptr ? Ask(entry, fd) : -EEXIST;
   // Even if it is dead: a number that was only retired still names its file.
-  const int rc = Control(list, EPOLL_CTL_DEL, fd);
-  if (rc == 0) {
-    Unlink(lock.slot(), entry);
-  } else if ((rc == -ENOENT || rc == -EBADF) && entry->is_live) {
-    Bury(entry);
-    // What is registered under the number next mustn't have the token of what may be left there.
-    if (lock.IsCurrent(generation)) Judge(lock, fd, true, lock.slot().owner != 0);
+  const int rc = said == -EEXIST ? Control(list, EPOLL_CTL_DEL, fd) : said;
+  if (rc == 0 && said == -EEXIST) {
+    Forget(slot, entry, fd);
+    return 0;
   }
-  return rc;
+  if (rc != -ENOENT && rc != -EBADF && rc != -EPERM && said == -EEXIST) return rc;
+  if (entry->is_live) Condemn(lock, entry, fd, slot.owner != 0);
+  return rc == -EBADF ? rc : -ENOENT;
 }
 
 int Follow(List* list, int fd, uint32_t events, uint32_t* generation) {
   Lock lock(fd);
-  const uint32_t before = *generation;
-  if (Entry* entry = EntryOf(lock.slot(), list, before)) Bury(entry);
-  if (lock.IsCurrent(before)) Judge(lock, fd, true, true);
+  Entry* entry = EntryOf(lock.slot(), list);
+  if (entry != nullptr && entry->is_live) {
+    const uint32_t before = *generation;
+    *generation = entry->generation;
+    // Another thread has replaced it, or the file is back.
+    if (entry->generation != before || Ask(entry, fd) == -EEXIST) return 0;
+    Condemn(lock, entry, fd, true);
+  }
+  const int rc = Enroll(lock, list, fd, events, true);
   *generation = lock.generation();
-  const int rc = Register(list, fd, events, lock);
-  if (rc == 0) Link(lock, list, events, true);
   return rc;
 }
 
-void Drop(List* list, int fd, uint32_t generation) {
+int Lose(List* list, int fd, uint32_t generation) {
   Lock lock(fd);
   Entry* entry = EntryOf(lock.slot(), list, generation);
-  if (entry != nullptr) Unlink(lock.slot(), entry);
+  if (entry == nullptr || !entry->is_live) return kStale;
+  const int rc = Ask(entry, fd);
+  if (rc != -EEXIST) Condemn(lock, entry, fd);
+  return rc;
 }
 
-uint32_t Find(List* list, int fd, bool* is_current, bool* is_moved) {
-  Lock lock(fd);
-  Entry* entry = EntryOf(lock.slot(), list);
-  *is_current = entry != nullptr && entry->is_live && lock.IsCurrent(entry->generation);
-  *is_moved = *is_current && entry->is_moved;
-  if (entry == nullptr) return 0;
-  entry->is_moved = false;
-  return entry->generation;
-}
-
-void Judge(Lock& lock, int fd, bool is_recycled, bool keeps_owner) {
-  Slot& slot = lock.slot();
-  Entry* kept = nullptr;
-  for (Entry** link = &slot.entries; *link != nullptr;) {
-    Entry* entry = *link;
-    const bool is_same = entry->is_live && Probe(entry->list, fd) == -EEXIST;
-    if (entry->is_live && !is_same && entry->list->epfd >= 0) is_recycled = true;
-    if (is_same) {
-      *link = entry->next;
-      entry->next = kept;
-      kept = entry;
-    } else {
-      link = &entry->next;
-    }
-  }
-  if (is_recycled) lock.Renew(keeps_owner);
-  while (kept != nullptr) {
-    Entry* entry = kept;
-    kept = entry->next;
-    entry->next = slot.entries;
-    slot.entries = entry;
-    if (!is_recycled) continue;
-    entry->generation = lock.generation();
-    entry->file = slot.file;
-    // Reports once more what is edge-triggered, and what has fired of one-shots, which is known
-    // there.
-    Control(entry->list, EPOLL_CTL_MOD, fd, entry->events, TokenOf(fd, entry->generation));
-  }
-}
-
-void Lose(List* list, int fd, uint32_t generation) {
+int Drop(List* list, int fd, uint32_t generation) {
   Lock lock(fd);
   Entry* entry = EntryOf(lock.slot(), list, generation);
-  if (entry != nullptr) Bury(entry);
-  if (lock.IsCurrent(generation)) Judge(lock, fd, true);
+  if (entry == nullptr || !entry->is_live) return kStale;
+  const int rc = Ask(entry, fd);
+  if (rc != -EEXIST) Unlink(lock.slot(), entry, fd);
+  return rc;
 }
 
-void Expire(Slot& slot) {
-  for (Entry* entry = slot.entries; entry != nullptr; entry = entry->next) Bury(entry);
+uint32_t Find(List* list, int fd, bool* is_live, bool* follows) {
+  Lock lock(fd);
+  const Entry* entry = EntryOf(lock.slot(), list);
+  const uint32_t generation = entry == nullptr ? 0 : entry->generation;
+  *is_live = entry != nullptr && entry->is_live;
+  *follows = generation != 0 && entry->follows;
+  return generation;
+}
+
+void Judge(Lock& lock, int fd) {
+  if (WordOf(lock.slot(), fd) == kAnother) lock.Renew();
+}
+
+void Expire(Slot& slot, int fd) {
+  for (Entry* entry = slot.entries; entry != nullptr; entry = entry->next) Bury(entry, fd);
   if (slot.list == nullptr) return;
   List* list = slot.list;
   slot.list = nullptr;
   {
     Hold hold(list);
     list->epfd = -1;
+    Retire(list, list->begun + 1);
   }
   Release(list);
 }
 
 int Leave(const Lock& lock, int fd) {
   Slot& slot = lock.slot();
-  int proof = 0;
+  bool is_proven = false;
   bool is_stranger = false;
   for (Entry* entry = slot.entries; entry != nullptr;) {
     Entry* next = entry->next;
     List* list = entry->list;
-    const bool is_live = entry->is_live;
-    const int rc = Control(list, EPOLL_CTL_DEL, fd);
+    const int said = entry->witness != nullptr ? Ask(entry, fd) : -EEXIST;
+    const int rc = said == -EEXIST ? Control(list, EPOLL_CTL_DEL, fd) : -ENOENT;
     // Of a number that was retired, or a list in which others delete, the kernel's no is no news.
-    if (is_live && !list->is_shared && list->epfd >= 0 && rc < 0) is_stranger = true;
-    if (rc == 0) proof = 1;
-    if (rc == 0 || list->epfd < 0 || list->is_shared) {
-      Unlink(slot, entry);
+    if (entry->is_live && !list->is_shared && list->epfd >= 0 && rc < 0) is_stranger = true;
+    if (rc == 0 && entry->is_live) is_proven = true;
+    // It is the number that ends, and with it what follows it.
+    if (entry->follows) entry->generation = 0;
+    if (list->epfd < 0 || list->is_shared) {
+      Unlink(slot, entry, fd);
+    } else if (rc == 0) {
+      Forget(slot, entry, fd);
     } else {
-      Bury(entry);
-      // It is the number that ends, and with it what follows it.
-      if (entry->follows) entry->generation = 0;
+      Bury(entry, fd);
     }
     entry = next;
   }
-  return is_stranger && !proof ? -EBADF : 0;
+  return is_stranger && !is_proven ? -EBADF : 0;
 }
 
 }  // namespace genpoll::interest

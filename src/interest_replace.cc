@@ -28,8 +28,20 @@ Entry* TakeOut(Slot& slot, int fd) {
       link = &entry->next;
       continue;
     }
-    *link = entry->next;
-    Control(entry->list, EPOLL_CTL_DEL, fd);
+    const bool is_there = entry->witness == nullptr || Ask(entry, fd) == -EEXIST;
+    if (is_there && Control(entry->list, EPOLL_CTL_DEL, fd) == 0) {
+      *link = entry->next;
+      Dismiss(entry, fd);
+    } else {
+      // It was replaced without genpoll before: what is in the kernel is dead.
+      auto* copy = new Entry(*entry);
+      copy->list->references.fetch_add(1, std::memory_order_relaxed);
+      copy->list->size.fetch_add(1, std::memory_order_relaxed);
+      copy->witness = nullptr;
+      Bury(entry, fd);
+      link = &entry->next;
+      entry = copy;
+    }
     entry->next = taken;
     taken = entry;
   }
@@ -37,21 +49,22 @@ Entry* TakeOut(Slot& slot, int fd) {
 }
 
 // Puts what `TakeOut` took back, for what the number names now.
-void PutBack(const Lock& lock, int fd, Entry* taken, bool everyone) {
-  Slot& slot = lock.slot();
+void PutBack(Lock& lock, int fd, Entry* taken, bool everyone) {
   while (taken != nullptr) {
     Entry* entry = taken;
     taken = entry->next;
-    entry->next = slot.entries;
-    slot.entries = entry;
-    entry->is_live = true;
-    entry->generation = lock.generation();
-    entry->file = slot.file;
-    entry->is_moved = true;
-    if ((!everyone && !entry->follows) || Register(entry->list, fd, entry->events, lock) < 0) {
-      Unlink(slot, entry);
-    }
+    List* list = entry->list;
+    if (everyone || entry->follows) Enroll(lock, list, fd, entry->events, entry->follows);
+    list->size.fetch_sub(1, std::memory_order_relaxed);
+    Release(list);
+    delete entry;
   }
+}
+
+int ProbeList(List* list, int fd, uint32_t events) {
+  Hold hold(list);
+  bool is_left;
+  return list->epfd < 0 ? -EBADF : ProbeEpoll(list->epfd, fd, events, &is_left);
 }
 
 // Kernels before 6.9 have none.
@@ -97,7 +110,7 @@ int Replace(int original, int fd, int flags, bool everyone) {
   Slot& slot = lock.slot();
   for (Entry* entry = slot.entries; everyone && entry != nullptr; entry = entry->next) {
     if (!entry->is_live || entry->list->epfd < 0) continue;
-    rc = Probe(entry->list, original, entry->events & EPOLLEXCLUSIVE);
+    rc = ProbeList(entry->list, original, entry->events & EPOLLEXCLUSIVE);
     // A list that is closed by another thread just now doesn't stand in the way.
     if (rc < 0 && rc != -EEXIST && entry->list->epfd >= 0) return rc;
   }
@@ -115,9 +128,11 @@ int Rebuild(List* list, int32_t* triples, int count, int host_fd) {
   const int epfd = list->epfd;
   const int next = fd_table::Opened(Syscall(SYS_epoll_create1, EPOLL_CLOEXEC));
   if (next < 0) return next;
+  int begun;
   {
     Hold hold(list);
     list->next_epfd = next;
+    begun = ++list->begun;
   }
   int rc = CopyParams(epfd, next);
   if (rc == 0 && host_fd >= 0) {
@@ -129,13 +144,16 @@ int Rebuild(List* list, int32_t* triples, int count, int host_fd) {
     const auto events = static_cast<uint32_t>(triple[0]);
     Lock lock(fd);
     // What another thread has replaced since has another generation.
-    const Entry* entry = EntryOf(lock.slot(), list);
-    const bool is_live = entry != nullptr && entry->is_live;
-    // Judged at the last moment: the number may have been closed, or be that of the new epoll.
-    const int added =
-        is_live && Probe(list, fd) == -EEXIST
-            ? ControlEpoll(next, EPOLL_CTL_ADD, fd, events, TokenOf(fd, entry->generation))
-            : -EBADF;
+    Entry* entry = EntryOf(lock.slot(), list);
+    int added = -EBADF;
+    if (entry != nullptr && entry->is_live) {
+      added = ControlEpoll(next, EPOLL_CTL_ADD, fd, events, TokenOf(fd, entry->generation));
+      // Asked afterwards, so that what was added can't be newer than the answer.
+      if (added == 0 && Ask(entry, fd) != -EEXIST) {
+        ControlEpoll(next, EPOLL_CTL_DEL, fd, 0, 0);
+        added = -EBADF;
+      }
+    }
     triple[0] = added;
     if (added == -ENOMEM || added == -ENOSPC) rc = added;
   }
@@ -143,6 +161,10 @@ int Rebuild(List* list, int32_t* triples, int count, int host_fd) {
   {
     Hold hold(list);
     list->next_epfd = -1;
+    if (rc == 0) {
+      list->rebuilt = begun;
+      Retire(list, begun);
+    }
   }
   fd_table::Renew(next);
   Syscall(SYS_close, next);
@@ -150,41 +172,30 @@ int Rebuild(List* list, int32_t* triples, int count, int host_fd) {
 }
 
 int Evict(List* list, int fd, uint32_t generation, bool has_calls) {
-  uint64_t file = 0;
-  {
-    Lock lock(fd);
-    Entry* entry = EntryOf(lock.slot(), list, generation);
-    if (entry != nullptr) file = entry->file;
-    // By the number itself, unless that would hit another entry: the living one, or one that is not
-    // as old.
-    const Entry* newest = EntryOf(lock.slot(), list);
-    const bool is_taken = newest != nullptr && (newest->is_live || newest != entry);
-    if (!is_taken && Control(list, EPOLL_CTL_DEL, fd) == 0) {
-      if (entry != nullptr) Unlink(lock.slot(), entry);
-      return 1;
-    }
+  Lock lock(fd);
+  Slot& slot = lock.slot();
+  Entry* entry = EntryOf(slot, list, generation);
+  // By the number itself, unless that would hit another entry: the living one, or one that is not
+  // as old.
+  const Entry* newest = EntryOf(slot, list);
+  const bool is_taken = newest != nullptr && (newest->is_live || newest != entry);
+  if (!is_taken && Control(list, EPOLL_CTL_DEL, fd) == 0) {
+    if (entry != nullptr) Forget(slot, entry, fd);
+    return 1;
   }
-  if (file == 0 || !has_calls) return 0;
+  if (entry == nullptr || entry->is_live || entry->file == 0 || !has_calls) return 0;
+  // What is believed to be a dup may be one of what the number names now, and delete that.
+  const bool is_in_the_way = newest->is_live;
+  if (is_in_the_way && (newest->witness == nullptr || newest->witness->epfd < 0)) return 0;
   int dup = -1;
   int rc = -ENOENT;
-  while (rc < 0 && (dup = fd_table::NextOf(file, dup + 1)) >= 0) {
+  while (rc < 0 && (dup = fd_table::NextOf(entry->file, dup + 1)) >= 0) {
     Hold hold(list);
-    if (dup != fd) rc = evict::DeleteByDup(list->epfd, fd, dup);
+    const int living = is_in_the_way ? newest->witness->epfd : -1;
+    if (dup != fd) rc = evict::DeleteByDup(list->epfd, living, fd, dup);
   }
   if (rc < 0) return 0;
-  Lock lock(fd);
-  Entry* entry = EntryOf(lock.slot(), list, generation);
-  if (entry != nullptr && entry->is_several) {
-    entry->file = 0;
-  } else if (entry != nullptr) {
-    Unlink(lock.slot(), entry);
-  }
-  // Should the number of that dup have been recycled for a dup of what is registered here now, then
-  // the living entry is gone. Usually this answers EEXIST.
-  const Entry* newest = EntryOf(lock.slot(), list);
-  if (newest != nullptr && newest->is_live) {
-    Control(list, EPOLL_CTL_ADD, fd, newest->events, TokenOf(fd, newest->generation));
-  }
+  Forget(slot, entry, fd);
   return 1;
 }
 

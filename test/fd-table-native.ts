@@ -18,7 +18,9 @@ const SOURCES = [
   ...readdirSync(native)
     .filter((name) => name.endsWith('.cc'))
     .map((name) => join(native, name)),
-  ...['evict', 'fd_table', 'interest_list', 'interest_replace'].map((name) => `${src}${name}.cc`),
+  ...['evict', 'fd_table', 'interest_list', 'interest_replace', 'witness'].map(
+    (name) => `${src}${name}.cc`,
+  ),
 ]
 // Only what a compiler needs: a sanitizer that was preloaded for Node would be the wrong one here.
 const env = { PATH: process.env.PATH }

@@ -267,3 +267,15 @@ test('an Fd whose number follows is open, and reads the new file', (t) => {
   t.throws(() => sys.fcntl_getfd(fd), { code: 'EBADF' })
   for (const end of [oldWriting, reading, writing]) end.close()
 })
+
+test('one that went with a dup3 of genpoll’s, and was retired before anybody looked, goes on', (t) => {
+  using fds = new Descriptors()
+  using epoll = new Epoll<string>()
+  const [fd, next] = [fds.eventfd(), fds.eventfd(1)]
+  const registration = epoll.add(fd, EPOLLIN, 'data', { onReplaced: 'follow' })
+  sys.dup3(next, fd, sys.O_CLOEXEC)
+  fdTable.retire(fd)
+  t.equal(registration.state, 'active')
+  t.equal(registration.generation, fdTable.generation(fd))
+  t.strictSame(delivered(epoll), ['data'])
+})

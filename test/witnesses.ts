@@ -3,6 +3,8 @@
 
 import { readdirSync, readlinkSync } from 'node:fs'
 import { EPOLLIN, Epoll, type Registration } from 'genpoll'
+import * as sys from 'genpoll/sys'
+import { ReportingEpoll } from './fixtures/behind.js'
 import { test } from './fixtures/check.js'
 import { delivered } from './fixtures/delivered.js'
 import { Descriptors } from './fixtures/kernel.js'
@@ -98,4 +100,37 @@ test('closing the Epoll closes its witnesses', (t) => {
   haunted(epoll, fds)
   epoll.close()
   t.equal(epolls(), before)
+})
+
+test('it is told from its last file but one, too, when it has gone back to its last', (t) => {
+  using fds = new Descriptors()
+  using epoll = new Epoll<string>()
+  const [registration, first] = haunted(epoll, fds)
+  const { fd } = registration
+  const second = fds.own(sys.dup(fd))
+  host.dup2(fds.eventfd(), fd)
+  epoll.add(fd, EPOLLIN, 'third')
+  host.dup2(second, fd)
+  const again = epoll.add(fd, EPOLLIN, 'second')
+  t.equal(again.verify(), 'current')
+  host.dup2(first, fd)
+  t.equal(again.verify(), 'replaced')
+})
+
+test('an eviction by what is wrongly taken for a dup leaves the living entry alone', (t) => {
+  using fds = new Descriptors()
+  using epoll = new ReportingEpoll()
+  const former = fds.eventfd(1)
+  const fd = fds.eventfd()
+  host.dup2(former, fd)
+  epoll.add(fd, EPOLLIN, 'former')
+  host.dup2(fds.eventfd(), fd)
+  // Of the new file; genpoll, which doesn't know that it is there, takes it for one of the former.
+  const dup = fds.own(sys.dup(fd))
+  epoll.add(fd, EPOLLIN, 'next')
+  t.strictSame(delivered(epoll), [])
+  t.match(epoll.reports, [{ fd, events: ['EPOLLIN'], action: 'deferred' }])
+  sys.eventfd_write(dup, 1n)
+  t.strictSame(delivered(epoll), ['next'])
+  t.strictSame(epoll.audit().counts, { live: 1, zombie: 1, lost: 0, replaced: 0 })
 })

@@ -68,8 +68,9 @@ export interface Binding {
   /** `[epfd, fd, generation]` → 0, or 1 if there is no such entry any more */
   interest_remove: RegisterCall
   /**
-   * `[epfd, fd]` → -EEXIST if the number still names the file that was registered under it; 0 or
-   * another -errno if it names another, -EBADF if none
+   * `[epfd, fd, generation]` → -EEXIST if the number names the file that was registered; -ENOENT if it
+   * does, and somebody else has deleted the entry; 0 or another -errno if it names another file,
+   * -EBADF if none; 1 if what was registered at that generation isn't alive
    */
   interest_probe: RegisterCall
 
@@ -93,11 +94,14 @@ export interface Binding {
    */
   interest_follow(epfd: number, fd: number, generation: number, events: number): number
   /** → 1 if the number is registered, else 0; register 1: the generation of its newest entry or 0,
-   * register 2: 1 if it goes with another file since it was last asked for */
+   * register 2: 1 if it follows the number */
   interest_find(epfd: number, fd: number): number
-  /** The number doesn't name what was registered at a generation → 0, and it has a new one */
+  /**
+   * What was registered at a generation is dead, unless the number still names it → as
+   * `interest_probe`
+   */
   interest_lose(epfd: number, fd: number, generation: number): number
-  /** Forgets an entry that isn't in the kernel's list any more. */
+  /** Forgets an entry that isn't in the kernel's list any more → as `interest_probe` */
   interest_drop(epfd: number, fd: number, generation: number): number
   /**
    * Deletes an entry whose number names another file or none → 1 if it could, else 0. `hasCalls`:

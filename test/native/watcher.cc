@@ -125,8 +125,8 @@ void Watcher::Add() {
 // What the generation of a registration has become in other threads' hands, or 0.
 uint32_t Watcher::Learn(int fd) {
   bool is_current;
-  bool is_moved;
-  const uint32_t newest = interest::Find(list_, fd, &is_current, &is_moved);
+  bool follows;
+  const uint32_t newest = interest::Find(list_, fd, &is_current, &follows);
   return is_current ? newest : 0;
 }
 
