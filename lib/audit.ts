@@ -33,26 +33,37 @@ export function audit<T>(list: InterestList<T>) {
   const zombies: KernelEntry[] = []
   const missing = new Set(list.living())
   void list.size // refuses in a process that was forked off
-  for (const entry of kernelEntries(list.handle.fd)) {
-    const { fd, events, dataLow, dataHigh } = entry
-    if (list.hasHost && dataLow === 0 && dataHigh === 0) continue
-    const registration = list.get(fd)
+  const judge = (entry: KernelEntry, registration: Registration<T> | undefined) => {
     let status: AuditStatus = 'zombie'
-    // Other threads may replace it at any time: what was written down is what was there before.
-    const isOf = ({ token }: Registration<T>) =>
-      dataLow === fd && (dataHigh === token || list.past.hasMoved(fd, dataHigh, token))
-    if (registration !== undefined && isOf(registration)) {
+    if (registration !== undefined) {
       missing.delete(registration)
+      const { token } = registration
       const rc = list.probe(registration)
-      if (rc === EEXIST) {
-        if (isOf(registration)) status = 'live'
-      } else {
+      // Unless another thread has let it follow since.
+      if (rc === EEXIST && registration.token === token) status = 'live'
+      else if (rc !== EEXIST) {
         if (rc !== EBADF) status = 'replaced'
         replaced.push([registration, rc])
       }
     }
     if (status === 'zombie' || status === 'replaced') zombies.push(entry)
+    const { fd, dataHigh, events } = entry
     entries.push({ fd, generation: dataHigh >>> 0, events, status })
+  }
+  const moved: [KernelEntry, Registration<T>][] = []
+  for (const entry of kernelEntries(list.handle.fd)) {
+    const { fd, dataLow, dataHigh } = entry
+    if (list.hasHost && dataLow === 0 && dataHigh === 0) continue
+    const registration = dataLow === fd ? list.get(fd) : undefined
+    if (registration !== undefined && list.past.hasMoved(fd, dataHigh, registration.token)) {
+      moved.push([entry, registration])
+    } else {
+      judge(entry, registration?.token === dataHigh ? registration : undefined)
+    }
+  }
+  // Replaced by another thread since the kernel wrote it down, if it wrote down nothing newer.
+  for (const [entry, registration] of moved) {
+    judge(entry, missing.has(registration) ? registration : undefined)
   }
   for (const registration of missing) {
     const isThere = list.probe(registration) === EEXIST

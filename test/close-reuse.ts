@@ -180,32 +180,6 @@ test('C224 events beyond the mask reach the handler, which can narrow it or take
   t.strictSame(look(), [])
 })
 
-test('C225 two processes close nested epolls and sockets at once, while a pipe fires', (t) => {
-  for (let round = 0; round < 50; round++) {
-    using fds = new Descriptors()
-    const [reading, writing] = fds.pipe()
-    const outer = fds.epoll([reading, EPOLLIN])
-    const nested: number[] = []
-    for (let i = 0; i < 50; i++) {
-      const [end, other] = fds.pair()
-      const inner = fds.epoll([end, EPOLLIN], [other, EPOLLIN])
-      add(outer, inner, EPOLLIN)
-      nested.push(inner, end, other)
-    }
-    const pid = host.fork()
-    if (pid === 0) {
-      for (const fd of nested) host.close(fd)
-      host.exit(0)
-    }
-    write(writing, 'x')
-    for (const fd of nested) fds.close(fd)
-    const status = host.wait(pid)
-    const events = wait(outer, -1)
-    if (status !== 0 || events.length !== 1) t.fail(`round ${round}: ${status}, ${events}`)
-  }
-  t.pass('50 rounds')
-})
-
 /** Adds a number that another thread may have deleted, or not yet. */
 function addAgain(epfd: number, fd: number): void {
   try {

@@ -18,10 +18,12 @@ import {
   TimerFd,
 } from 'genpoll'
 import * as sys from 'genpoll/sys'
-import { openDescriptors, test } from './fixtures/check.js'
+import { test } from './fixtures/alone.js'
+import { openDescriptors } from './fixtures/check.js'
 import { delivered } from './fixtures/delivered.js'
 import { pipe, ready } from './fixtures/descriptors.js'
-import { inFork } from './fixtures/native-host.js'
+import { add, Descriptors, wait, write } from './fixtures/kernel.js'
+import { host, inFork } from './fixtures/native-host.js'
 
 /** The error code of a call, or what it returned. */
 function outcome(call: () => unknown): unknown {
@@ -199,4 +201,30 @@ test('the child’s end closes nothing of the parent’s', (t) => {
   for (let i = 0; i < 3; i++) inFork(() => i)
   t.strictSame(openDescriptors(), before)
   t.strictSame(delivered(epoll), ['bell'])
+})
+
+test('C225 two processes close nested epolls and sockets at once, while a pipe fires', (t) => {
+  for (let round = 0; round < 50; round++) {
+    using fds = new Descriptors()
+    const [reading, writing] = fds.pipe()
+    const outer = fds.epoll([reading, EPOLLIN])
+    const nested: number[] = []
+    for (let i = 0; i < 50; i++) {
+      const [end, other] = fds.pair()
+      const inner = fds.epoll([end, EPOLLIN], [other, EPOLLIN])
+      add(outer, inner, EPOLLIN)
+      nested.push(inner, end, other)
+    }
+    const pid = host.fork()
+    if (pid === 0) {
+      for (const fd of nested) host.close(fd)
+      host.exit(0)
+    }
+    write(writing, 'x')
+    for (const fd of nested) fds.close(fd)
+    const status = host.wait(pid)
+    const events = wait(outer, -1)
+    if (status !== 0 || events.length !== 1) t.fail(`round ${round}: ${status}, ${events}`)
+  }
+  t.pass('50 rounds')
 })
