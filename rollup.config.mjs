@@ -21,7 +21,7 @@ export default {
     'cli/main': '.build/cli/main.js',
     'cli/ringer': '.build/cli/ringer.js',
   },
-  external: (id) => id.startsWith('node:'),
+  external: (id) => id.startsWith('node:') || id === 'flatqueue',
   plugins: [withSourceMap],
   output: {
     dir: 'dist',

@@ -70,6 +70,11 @@ export class Epoll<T = unknown> {
     return new Epoll<T>(options, { fd, takeOver })
   }
 
+  /** @internal */
+  static listOf<T>(epoll: Epoll<T>): InterestList<T> {
+    return epoll.#list
+  }
+
   /** @throws {ErrnoError} `EMFILE`, `ENFILE`, `ENOMEM`. */
   constructor(options?: EpollOptions)
   /** @internal */

@@ -30,6 +30,18 @@ export { EventFd, type EventFdOptions } from './eventfd.js'
 export { Fd, OwnedFd } from './fd.js'
 export { type FdToken, fdTable } from './fd-table.js'
 export type { Verify } from './interest-list.js'
+export { Loop, type LoopOptions } from './loop/loop.js'
+export type { IterateOptions, ReadyOptions } from './loop/promises.js'
+export type {
+  ChildHandler,
+  DeferHandler,
+  SignalHandler,
+  Source,
+  TimerHandler,
+  WatchHandler,
+  WatchSource,
+} from './loop/source.js'
+export { type Waker, wake } from './loop/wake.js'
 export { PidFd, type ProcessExit } from './pidfd.js'
 export type { Registration, RegistrationState, Target } from './registration.js'
 export { sameFile } from './same-file.js'

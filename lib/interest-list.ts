@@ -59,6 +59,12 @@ export class InterestList<T> {
   fdinfo: string | undefined
   /** Node's loop is in it too, while a wait blocks in a worker. */
   hasHost = false
+  /** The epoll is watched by Node's loop, which has to look away while it is replaced. */
+  host: { pause(): void; resume(): void } | undefined
+  /** Called for each registration that ends. */
+  onEnd: ((registration: Registration<T>) => void) | undefined
+  /** Nobody is told any more why. */
+  isClosing = false
   readonly registrations: (Registration<T> | undefined)[] = []
   readonly past = new Past()
   readonly #fresh: Registration<T>[] = []
@@ -343,6 +349,7 @@ export class InterestList<T> {
     this.registrations[fd] = undefined
     if (isDeleted) this.past.noteDeleted(fd, token, this.isPending)
     else this.past.bury(fd, token, REASONS[status]!, this.isPending)
+    this.onEnd?.(registration)
   }
 
   #assertAlive(registration: Registration<T>): void {
@@ -380,7 +387,7 @@ export class InterestList<T> {
  * Whether a number is owned, and believed to name what it did without asking the kernel: if its entry
  * is gone, then another process has deleted it.
  */
-export function isTrusted({ flags }: Registration<unknown>): boolean {
+export function isTrusted({ flags }: { readonly flags: number }): boolean {
   return (flags & (TRUSTED | VERIFIED)) === TRUSTED
 }
 

@@ -7,7 +7,7 @@ import { lineOf, readFdinfo } from './fdinfo.js'
 import type { InterestList } from './interest-list.js'
 import { keyOf } from './past.js'
 import { isAvailable } from './probe.js'
-import { DISARMED, type Registration } from './registration.js'
+import { DISARMED } from './registration.js'
 import { control } from './sys/epoll.js'
 
 /** An event that wasn't delivered because nobody is registered for it any more. */
@@ -198,7 +198,9 @@ export class Zombies<T> {
       triples.set([maskFor(registration), registration.fd, registration.token], 3 * i)
     })
     pinBuffer(triples, triples.byteLength)
+    list.host?.pause()
     const rc = binding.interest_rebuild(list.handle.fd, living.length, list.hasHost ? 1 : 0)
+    list.host?.resume()
     const costNs = since(start)
     const staleNs = this.#staleNs
     this.#staleNs = 0
@@ -231,6 +233,6 @@ export class Zombies<T> {
  * A one-shot that has fired is carried over unable to fire for what it was armed for. It isn't left
  * out: its entry is what tells whether its number still names its file.
  */
-function maskFor({ mask, status }: Registration<unknown>): number {
+function maskFor({ mask, status }: { readonly mask: number; readonly status: number }): number {
   return status === DISARMED ? EPOLLONESHOT : mask
 }

@@ -85,9 +85,9 @@ const Export kOwnExports[] = {
 };
 
 const Export* const kExports[] = {
-    kOwnExports,      kEpollExports,      kInterestExports, kHostLoopExports,
-    kFdExports,       kEventfdExports,    kTimerfdExports,  kPidfdExports,
-    kSignalfdExports, kSignalMaskExports, kProbeExports,    kSameFileExports,
+    kOwnExports,        kEpollExports,   kInterestExports, kHostLoopExports, kHostPollExports,
+    kFdExports,         kEventfdExports, kTimerfdExports,  kPidfdExports,    kSignalfdExports,
+    kSignalMaskExports, kProbeExports,   kSameFileExports,
 };
 
 Napi::Object Fail(Napi::Env env, Napi::Object exports, const char* why) {

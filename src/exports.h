@@ -20,6 +20,7 @@ struct Export {
 extern const Export kEpollExports[];
 extern const Export kInterestExports[];
 extern const Export kHostLoopExports[];
+extern const Export kHostPollExports[];
 extern const Export kFdExports[];
 extern const Export kEventfdExports[];
 extern const Export kTimerfdExports[];

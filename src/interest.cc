@@ -134,6 +134,17 @@ int32_t InterestRebuild(State& state, int32_t epfd, int32_t count, int32_t has_h
   });
 }
 
+int32_t InterestBell(State& state, int32_t epfd, int32_t bell) {
+  return On(state, epfd, [&](interest::List* list) {
+    interest::SetBell(list, bell);
+    return 0;
+  });
+}
+
+int32_t InterestEnded(State& state, int32_t epfd) {
+  return On(state, epfd, [](interest::List* list) { return interest::NextEnded(list); });
+}
+
 int32_t InterestSize(State& state, int32_t epfd) {
   return On(state, epfd, [&](interest::List* list) { return list->size.load(); });
 }
@@ -153,6 +164,8 @@ const Export kInterestExports[] = {
     {"interest_drop", Call<InterestDrop>::ByArguments},
     {"interest_evict", Call<InterestEvict>::ByArguments},
     {"interest_rebuild", Call<InterestRebuild>::ByArguments},
+    {"interest_bell", Call<InterestBell>::ByArguments},
+    {"interest_ended", Call<InterestEnded>::ByArguments},
     {"interest_size", Call<InterestSize>::ByArguments},
     {nullptr, nullptr},
 };

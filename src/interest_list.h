@@ -40,6 +40,10 @@ struct List {
   std::atomic<int> begun{0};
   std::atomic<int> rebuilt{0};
   std::vector<Witness*> witnesses;  // those in use, under the mutex
+  // An eventfd that is rung when registrations end by what happens to their numbers, if somebody
+  // wants to know which (else -1). The numbers are under the mutex.
+  std::atomic<int> bell{-1};
+  std::vector<int> ended;
 };
 
 // An entry that the kernel has under a number, as far as genpoll knows. One whose number was
@@ -97,6 +101,12 @@ int Rebuild(List* list, int32_t* triples, int count, int host_fd);
 // does, are registered for the file of `original` then.
 int Replace(int original, int fd, int flags, bool everyone);
 
+// Has an eventfd, which other threads may ring from then on, rung for registrations that end; -1:
+// none.
+void SetBell(List* list, int bell);
+// The number of one that has ended since, or -ENOENT.
+int NextEnded(List* list);
+
 // For a number that is about to be closed: takes it out of every list. -EBADF if the number turns
 // out to name another file than was registered.
 int Leave(const fd_table::Lock& lock, int fd);
@@ -135,6 +145,13 @@ Entry* EntryOf(const fd_table::Slot& slot, const List* list);
 Entry* EntryOf(const fd_table::Slot& slot, const List* list, uint32_t generation);
 void Bury(Entry* entry, int fd);
 void Unlink(fd_table::Slot& slot, Entry* entry, int fd);
+// A living entry is about to end, and not because it is removed.
+void Ring(List* list, int fd);
+// What the living entries of a number say about it, all but one.
+enum Word { kNothing, kSame, kAnother };
+Word WordOf(const fd_table::Slot& slot, int fd, const Entry* but = nullptr);
+// An entry isn't for what its number names.
+void Condemn(fd_table::Lock& lock, Entry* entry, int fd, bool keeps_owner = false);
 // An entry was deleted from the kernel's list.
 void Forget(fd_table::Slot& slot, Entry* entry, int fd);
 // What the kernel says about the number of a living entry. With the slot locked: `Replace` in

@@ -54,7 +54,8 @@ void PutBack(Lock& lock, int fd, Entry* taken, bool everyone) {
     Entry* entry = taken;
     taken = entry->next;
     List* list = entry->list;
-    if (everyone || entry->follows) Enroll(lock, list, fd, entry->events, entry->follows);
+    const bool is_kept = everyone || entry->follows;
+    if (!is_kept || Enroll(lock, list, fd, entry->events, entry->follows) != 0) Ring(list, fd);
     list->size.fetch_sub(1, std::memory_order_relaxed);
     Release(list);
     delete entry;

@@ -18,7 +18,7 @@ const SOURCES = [
   ...readdirSync(native)
     .filter((name) => name.endsWith('.cc'))
     .map((name) => join(native, name)),
-  ...['evict', 'fd_table', 'interest_list', 'interest_replace', 'witness'].map(
+  ...['evict', 'fd_table', 'interest_entry', 'interest_list', 'interest_replace', 'witness'].map(
     (name) => `${src}${name}.cc`,
   ),
 ]

@@ -115,14 +115,41 @@ export interface Binding {
    * registered
    */
   interest_rebuild(epfd: number, count: number, hasHost: number): number
+  /**
+   * Has an eventfd rung (-1: none) when registrations end by what happens to their numbers, in
+   * whichever thread → 0
+   */
+  interest_bell(epfd: number, bell: number): number
+  /** → the number of one that has ended since it was last asked, or -ENOENT */
+  interest_ended(epfd: number): number
   /** → how many registrations are alive */
   interest_size(epfd: number): number
 
   /** Puts the descriptor of this thread's Node loop into an epoll: IN | ET, token 0:0. */
   host_attach(epfd: number): number
   host_detach(epfd: number): number
+  /**
+   * From now on Node's loop calls `callback()` whenever the epoll has something ready, in an async
+   * context of its own, and is kept alive by that → an id, which isn't used again. -EEXIST: it does
+   * already. `usesThread`: 1 where there is no libuv to ask (Bun).
+   */
+  host_start(epfd: number, callback: () => void, usesThread: number): number
+  /** Whether it keeps Node's loop alive: 1 or 0 → 0 */
+  host_ref(id: number, isRef: number): number
+  /** The epoll under the number is about to be replaced: nobody looks at it until `host_resume` → 0 */
+  host_pause(id: number): number
+  host_resume(id: number): number
+  /** → 0: there are no more calls, and the epoll may be closed at once. Then all answer -EBADF. */
+  host_stop(id: number): number
+  /** Makes it an 'uncaughtException', as any other. With no listener for that, the process ends. */
+  report_exception(error: unknown): void
 
   eventfd(initval: number, flags: number): number
+  /**
+   * Rings the bell of `interest_bell`, of whichever thread → 0; 1 if the number isn't one, or doesn't
+   * mean what it did at that generation
+   */
+  eventfd_wake(fd: number, generation: number): number
 
   timerfd_create(clockid: number, flags: number): number
   /** Wide 0 and 1: value and interval in ns → 0, and the old ones there */
