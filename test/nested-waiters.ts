@@ -1,8 +1,8 @@
 import { EPOLLET, EPOLLIN } from 'genpoll'
 import { untilBlocked } from './fixtures/blocked.js'
 import { test } from './fixtures/check.js'
-import { add, Descriptors, type Ready, write } from './fixtures/kernel.js'
-import { first, Waiter } from './fixtures/waiters.js'
+import { add, Descriptors, write } from './fixtures/kernel.js'
+import { first, isSome, Waiter } from './fixtures/waiters.js'
 
 /** e0 → e1 → s0: the epolls, and the peer that makes s0 readable. */
 function chain(fds: Descriptors, mode: number) {
@@ -80,11 +80,6 @@ test('C204 a level wakes a waiter and a poller', async (t) => {
   write(peer, 'w')
   t.same(await Promise.all(waits), [[[EPOLLIN, e1]], [[EPOLLIN, e1]]])
 })
-
-/** Each of the waits saw one of the two inner epolls, or, where it could, both. */
-function isSome(seen: Ready[], ...inner: number[]): boolean {
-  return seen.length > 0 && seen.every(([events, fd]) => events === EPOLLIN && inner.includes(fd))
-}
 
 test('C198 two levels wake two waiters that take one event each', async (t) => {
   using fds = new Descriptors()
