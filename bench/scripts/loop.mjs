@@ -1,5 +1,5 @@
 // The loops of twins/loop.c on genpoll.
-import { EFD_NONBLOCK, EPOLL_CTL_ADD, EPOLLET, EPOLLIN, Epoll, EventFd } from 'genpoll'
+import { EFD_NONBLOCK, EPOLL_CTL_ADD, EPOLLET, EPOLLIN, Epoll, EventFd, Loop } from 'genpoll'
 import * as sys from 'genpoll/sys'
 import { serve, timed } from './serve.mjs'
 
@@ -46,6 +46,21 @@ const cases = {
     }
     bell.close()
     epoll.close()
+  },
+
+  run(n) {
+    const loop = new Loop()
+    const bell = new EventFd()
+    let left = n
+    loop.watch(bell, EPOLLIN, (_events, source) => {
+      handled += bell.read()
+      if (--left > 0) bell.write()
+      else source.remove()
+    })
+    bell.write()
+    loop.run()
+    bell.close()
+    loop.close()
   },
 
   dispatch(n) {
