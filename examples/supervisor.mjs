@@ -5,7 +5,7 @@ import { spawn } from 'node:child_process'
 import { Loop } from 'genpoll'
 
 const FIRST_DELAY_MS = 10
-const SCRIPTS = ['exit 1', 'kill -SEGV $$', 'exit 0']
+const SCRIPTS = ['exit 1', 'kill -TERM $$', 'exit 0']
 
 const loop = new Loop()
 let delayMs = FIRST_DELAY_MS
