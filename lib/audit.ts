@@ -29,7 +29,7 @@ export interface AuditReport {
 /** Compares the kernel's interest list with ours, entry by entry. */
 export function audit<T>(list: InterestList<T>) {
   const entries: AuditEntry[] = []
-  const replaced: [registration: Registration<T>, errno: number][] = []
+  const replaced: Registration<T>[] = []
   const zombies: KernelEntry[] = []
   const missing = new Set(list.living())
   void list.size // refuses in a process that was forked off
@@ -43,7 +43,7 @@ export function audit<T>(list: InterestList<T>) {
       if (rc === EEXIST && registration.token === token) status = 'live'
       else if (rc !== EEXIST) {
         if (rc !== EBADF) status = 'replaced'
-        replaced.push([registration, rc])
+        replaced.push(registration)
       }
     }
     if (status === 'zombie' || status === 'replaced') zombies.push(entry)
@@ -82,7 +82,7 @@ export function repair<T>(
   zombies: Zombies<T>,
   found: ReturnType<typeof audit<T>>,
 ): void {
-  for (const [registration, errno] of found.replaced) list.lose(registration)
+  for (const registration of found.replaced) list.lose(registration)
   for (const registration of found.missing) {
     // Of those that aren't trusted nothing is known any more: their file may be gone.
     if (isTrusted(registration)) list.restore(registration)

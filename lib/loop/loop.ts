@@ -1,30 +1,17 @@
-import { binding } from '../binding.js'
-import { EPOLLET, EPOLLIN } from '../constants.js'
-import { Epoll } from '../epoll.js'
+import { EPOLLIN } from '../constants.js'
 import type { AddOptions, EpollOptions } from '../epoll-options.js'
-import { atCaller, ClosedError, check } from '../errors.js'
-import { EventFd } from '../eventfd.js'
-import { fdTable } from '../fd-table.js'
 import { PidFd } from '../pidfd.js'
-import type { Registration, Target } from '../registration.js'
+import type { Target } from '../registration.js'
 import { SignalFd } from '../signalfd.js'
 import type { Signal } from '../signals.js'
-import { invalidType, mask32, milliseconds, object, outOfRange, withCode } from '../validate.js'
-import { Host } from './host.js'
-import {
-  type IterateOptions,
-  iterate,
-  type PendingSource,
-  type ReadyOptions,
-  ready,
-  type Watcher,
-} from './promises.js'
+import { invalidType, mask32, milliseconds, object, outOfRange } from '../validate.js'
+import { type IterateOptions, iterate, type ReadyOptions, ready, type Watcher } from './promises.js'
+import { Runner } from './runner.js'
 import {
   type ChildHandler,
   ChildSource,
   type DeferHandler,
   DeferSource,
-  type Listener,
   type SignalHandler,
   SignalSource,
   type Source,
@@ -32,7 +19,6 @@ import {
   type WatchHandler,
   WatchSource,
 } from './source.js'
-import { Timer, Timers } from './timers.js'
 import type { Waker } from './wake.js'
 
 export interface LoopOptions extends EpollOptions {
@@ -60,55 +46,30 @@ export interface LoopOptions extends EpollOptions {
  * loop.run()
  */
 export class Loop {
-  readonly #epoll: Epoll<Listener>
-  readonly #bell = new EventFd()
-  readonly #timers = new Timers()
-  readonly #waker: Waker
-  readonly #owner: Watcher
-  #deferred: DeferSource[] = []
-  #references = 0
-  #isReferenced = true
-  #isRunning = false
-  #isStopping = false
-  #isWoken = false
-  #isArming = false
-  #host: Host | undefined
+  readonly #runner: Runner
+  readonly #watcher: Watcher
 
   /** @throws {ErrnoError} `EMFILE`, `ENFILE`, `ENOMEM`. */
   constructor(options: LoopOptions = {}) {
     const { auditMs = 0, ...rest } = object(options)
     milliseconds(auditMs, 'options.auditMs')
-    this.#epoll = new Epoll(rest)
-    const list = Epoll.listOf(this.#epoll)
-    list.onEnd = ({ data }) => data.end()
-    const loop = this
-    this.#owner = {
-      calls: 0,
-      count: (change) => this.#count(change),
-      get closed() {
-        return loop.closed
-      },
-      after: (ms, handler) => this.after(ms, handler),
+    const runner = new Runner(rest)
+    this.#runner = runner
+    this.#watcher = {
+      owner: runner,
       register: (target, events, source) => this.#register(target, events, source),
     }
-    const heard = { dispatch: () => this.#learn(), end: () => {} }
-    this.#epoll.addAll([
-      [this.#bell, EPOLLIN | EPOLLET, heard],
-      [this.#timers, EPOLLIN | EPOLLET, this.#timers],
-    ])
-    check(binding.interest_bell(this.#epoll.fd, this.#bell.fd), 'epoll_ctl')
-    this.#waker = Object.freeze(fdTable.token(this.#bell.fd))
     if (auditMs > 0) this.every(auditMs, () => this.#audit()).unref()
   }
 
   /** Whether `close()` was called. */
   get closed(): boolean {
-    return this.#epoll.closed
+    return this.#runner.closed
   }
 
   /** Names this loop for `wake(waker)` in other threads. */
   get waker(): Waker {
-    return this.#waker
+    return this.#runner.waker
   }
 
   /**
@@ -124,14 +85,15 @@ export class Loop {
    */
   watch(target: Target, events: number, handler: WatchHandler, options?: AddOptions): WatchSource {
     const mask = mask32(events, 'events')
-    const source = new WatchSource(this.#owner, callable(handler))
+    const source = new WatchSource(this.#runner, callable(handler))
     this.#register(target, mask, source, options)
     return source
   }
 
   /** Calls a handler once, after so many milliseconds, fractions allowed; never early. */
   after(ms: number, handler: TimerHandler): Source {
-    return this.#schedule(milliseconds(ms, 'ms'), false, handler)
+    this.#runner.assertOpen()
+    return this.#runner.schedule(milliseconds(ms, 'ms'), false, callable(handler))
   }
 
   /**
@@ -142,22 +104,8 @@ export class Loop {
    */
   every(ms: number, handler: TimerHandler): Source {
     if (milliseconds(ms, 'ms') === 0) throw outOfRange('ms', '> 0', ms)
-    return this.#schedule(ms, true, handler)
-  }
-
-  #schedule(ms: number, isRepeated: boolean, handler: TimerHandler): Source {
-    this.#assertOpen()
-    const timer = new Timer(this.#owner, this.#timers, ms, isRepeated, callable(handler))
-    this.#timers.add(timer)
-    // Many may be made at once.
-    if (this.#host !== undefined && !this.#isRunning && !this.#isArming && this.#timers.isDirty) {
-      this.#isArming = true
-      process.nextTick(() => {
-        this.#isArming = false
-        if (!this.closed) this.#timers.arm()
-      })
-    }
-    return timer
+    this.#runner.assertOpen()
+    return this.#runner.schedule(ms, true, callable(handler))
   }
 
   /**
@@ -168,11 +116,11 @@ export class Loop {
    * @throws as `SignalFd`.
    */
   signal(signals: Signal | Iterable<Signal>, handler: SignalHandler): Source {
-    this.#assertOpen()
+    this.#runner.assertOpen()
     callable(handler)
     const isOne = typeof signals === 'string' || typeof signals === 'number'
     const descriptor = new SignalFd(isOne ? [signals] : signals)
-    const source = new SignalSource(this.#owner, descriptor, handler)
+    const source = new SignalSource(this.#runner, descriptor, handler)
     this.#register(descriptor, EPOLLIN, source)
     return source
   }
@@ -184,20 +132,19 @@ export class Loop {
    * @throws as `PidFd`.
    */
   child(pid: number, handler: ChildHandler): Source {
-    this.#assertOpen()
+    this.#runner.assertOpen()
     callable(handler)
     const descriptor = new PidFd(pid)
-    const source = new ChildSource(this.#owner, descriptor, handler)
+    const source = new ChildSource(this.#runner, descriptor, handler)
     this.#register(descriptor, EPOLLIN, source)
     return source
   }
 
   /** Calls a handler once, after the events that are being delivered. */
   defer(handler: DeferHandler): Source {
-    this.#assertOpen()
-    const source = new DeferSource(this.#owner, callable(handler))
-    this.#deferred.push(source)
-    if (this.#host !== undefined && !this.#isRunning) this.wake()
+    this.#runner.assertOpen()
+    const source = new DeferSource(this.#runner, callable(handler))
+    this.#runner.defer(source)
     return source
   }
 
@@ -208,7 +155,7 @@ export class Loop {
     options?: AddOptions,
   ): void {
     try {
-      source.registration = this.#epoll.add(target, events, source, options)
+      source.registration = this.#runner.epoll.add(target, events, source, options)
     } catch (error) {
       source.discard()
       if (!(source instanceof WatchSource)) source.descriptor.close()
@@ -224,15 +171,7 @@ export class Loop {
    * @throws {ClosedError} if it is closed.
    */
   run(): void {
-    this.#enter()
-    this.#isStopping = false
-    try {
-      while (this.#references > 0 && this.#isReferenced && !this.#isStopping && !this.closed) {
-        this.#turn(-1)
-      }
-    } finally {
-      this.#isRunning = false
-    }
+    this.#runner.run()
   }
 
   /**
@@ -243,51 +182,7 @@ export class Loop {
    * @throws as `run`.
    */
   runOnce(timeoutMs = -1): number {
-    milliseconds(timeoutMs, 'timeoutMs', Number.NEGATIVE_INFINITY)
-    this.#enter()
-    const before = this.#owner.calls
-    const deadline = performance.now() + timeoutMs
-    let leftMs = timeoutMs
-    this.#isWoken = false
-    try {
-      this.#turn(leftMs)
-      // The clock may ring for a timer that was removed.
-      while (this.#owner.calls === before && leftMs !== 0 && !this.#isWoken && !this.closed) {
-        if (timeoutMs > 0) leftMs = Math.max(0, deadline - performance.now())
-        this.#turn(leftMs)
-      }
-    } finally {
-      this.#isRunning = false
-    }
-    return this.#owner.calls - before
-  }
-
-  #enter(): void {
-    this.#assertOpen()
-    if (!this.#isRunning && this.#host === undefined) {
-      this.#isRunning = true
-      return
-    }
-    const why = this.#isRunning ? 'a handler of it is running' : 'it was started; stop() it first'
-    throw atCaller(withCode(new Error(`The Loop can’t be run: ${why}`), 'ERR_LOOP_RUNNING'))
-  }
-
-  #turn(timeoutMs: number): void {
-    this.#timers.arm()
-    this.#epoll.wait(this.#deferred.length > 0 ? 0 : timeoutMs, visit)
-    if (this.#deferred.length > 0) this.#runDeferred()
-  }
-
-  /** Those that are there by now. One that throws leaves the rest for the next turn. */
-  #runDeferred(): void {
-    const due = this.#deferred
-    this.#deferred = []
-    let next = 0
-    try {
-      while (next < due.length) due[next++]!.run()
-    } finally {
-      if (next < due.length) this.#deferred.unshift(...due.slice(next))
-    }
+    return this.#runner.runOnce(milliseconds(timeoutMs, 'timeoutMs', Number.NEGATIVE_INFINITY))
   }
 
   /**
@@ -297,67 +192,30 @@ export class Loop {
    * @throws {ClosedError} if it is closed.
    */
   start(): void {
-    this.#assertOpen()
-    if (this.#host !== undefined) return
-    this.#enter()
-    this.#isRunning = false
-    const host = new Host(this.#epoll.fd, () => this.#onReady())
-    this.#host = host
-    Epoll.listOf(this.#epoll).host = host
-    host.isReferenced = this.#references > 0 && this.#isReferenced
-    this.#timers.arm()
-    if (this.#deferred.length > 0) this.wake()
-  }
-
-  /** Node's loop has found something. One batch at a time: others want their turn as well. */
-  #onReady(): void {
-    this.#isRunning = true
-    do {
-      try {
-        this.#turn(0)
-      } catch (error) {
-        binding.report_exception(error)
-      }
-    } while (!this.closed && Epoll.listOf(this.#epoll).isPending)
-    this.#isRunning = false
-    if (this.closed) return
-    this.#timers.arm()
-    if (this.#deferred.length > 0) this.wake()
+    this.#runner.start()
   }
 
   /** Ends `run()` when the running batch is through, or takes the loop off Node's. */
   stop(): void {
-    this.#isStopping = true
-    const host = this.#host
-    if (host === undefined) return
-    this.#host = Epoll.listOf(this.#epoll).host = undefined
-    host.stop()
+    this.#runner.stop()
   }
 
   /** Ends the wait of `run` or `runOnce`, in this thread or by `wake(loop.waker)` in another. */
   wake(): void {
-    this.#assertOpen()
-    this.#bell.write()
+    this.#runner.assertOpen()
+    this.#runner.wake()
   }
 
   /** Undoes `unref()`. */
   ref(): this {
-    this.#isReferenced = true
-    this.#count(0)
+    this.#runner.isReferenced = true
     return this
   }
 
   /** Neither does Node stay alive for this loop, nor does `run()` go on, whatever its sources. */
   unref(): this {
-    this.#isReferenced = false
-    this.#count(0)
+    this.#runner.isReferenced = false
     return this
-  }
-
-  #count(change: number): void {
-    this.#references += change
-    if (this.#host === undefined) return
-    this.#host.isReferenced = this.#references > 0 && this.#isReferenced
   }
 
   /**
@@ -375,8 +233,8 @@ export class Loop {
     const mask = mask32(events, 'events')
     if (timeoutMs !== undefined) milliseconds(timeoutMs, 'options.timeoutMs')
     abortable(signal)?.throwIfAborted()
-    this.#assertOpen()
-    return ready(this.#owner, target, mask, { signal, timeoutMs })
+    this.#runner.assertOpen()
+    return ready(this.#watcher, target, mask, { signal, timeoutMs })
   }
 
   /**
@@ -397,28 +255,13 @@ export class Loop {
     const { signal } = object(options)
     const mask = mask32(events, 'events')
     abortable(signal)
-    this.#assertOpen()
-    return iterate(this.#owner, target, mask, { signal })
-  }
-
-  /** Registrations have ended by what happened to their descriptors, or we were woken. */
-  #learn(): void {
-    this.#isWoken = true
-    const { fd } = this.#epoll
-    for (;;) {
-      const ended = binding.interest_ended(fd)
-      if (ended < 0) return
-      this.#epoll.get(ended)
-    }
+    this.#runner.assertOpen()
+    return iterate(this.#watcher, target, mask, { signal })
   }
 
   #audit(): void {
-    this.#owner.calls-- // it is nobody's handler
-    this.#epoll.audit({ repair: true })
-  }
-
-  #assertOpen(): void {
-    if (this.closed) throw atCaller(new ClosedError('Loop'))
+    this.#runner.calls-- // it is nobody's handler
+    this.#runner.epoll.audit({ repair: true })
   }
 
   /**
@@ -426,25 +269,12 @@ export class Loop {
    * does nothing.
    */
   close(): void {
-    if (this.closed) return
-    this.stop()
-    const list = Epoll.listOf(this.#epoll)
-    list.isClosing = true
-    binding.interest_bell(this.#epoll.fd, -1)
-    for (const { data } of list.living()) data.end()
-    for (const source of this.#deferred.splice(0)) source.end()
-    this.#epoll.close()
-    this.#timers.close()
-    this.#bell.close()
+    this.#runner.close()
   }
 
   [Symbol.dispose](): void {
     this.close()
   }
-}
-
-function visit({ data }: Registration<Listener>, events: number): void {
-  data.dispatch(events)
 }
 
 function callable<F>(handler: F): F {

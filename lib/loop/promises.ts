@@ -1,6 +1,7 @@
 import { EPOLLONESHOT } from '../constants.js'
 import { ClosedError, StaleRegistrationError } from '../errors.js'
 import { REASONS, type Target } from '../registration.js'
+import type { Runner } from './runner.js'
 import { type Owner, type Source, WatchSource } from './source.js'
 
 export interface ReadyOptions extends IterateOptions {
@@ -14,9 +15,8 @@ export interface IterateOptions {
 }
 
 /** @internal What promises need of their loop. */
-export interface Watcher extends Owner {
-  readonly closed: boolean
-  after(ms: number, handler: () => void): Source
+export interface Watcher {
+  readonly owner: Runner
   register(target: Target, events: number, source: PendingSource): void
 }
 
@@ -65,10 +65,10 @@ export function ready(
     }
     const abort = () => fail(signal!.reason)
     let timer: Source | undefined
-    const source = new PendingSource(loop, settle, fail)
+    const source = new PendingSource(loop.owner, settle, fail)
     loop.register(target, events, source)
     signal?.addEventListener('abort', abort)
-    if (timeoutMs !== undefined) timer = loop.after(timeoutMs, () => settle(0))
+    if (timeoutMs !== undefined) timer = loop.owner.schedule(timeoutMs, false, () => settle(0))
   })
 }
 
@@ -92,13 +92,13 @@ export async function* iterate(
       resolve = settle
       reject = fail
       signal?.throwIfAborted()
-      if (loop.closed) throw new ClosedError('Loop')
+      loop.owner.assertOpen()
       if (source !== undefined) {
         source.modify(mask)
         return
       }
       const made = new PendingSource(
-        loop,
+        loop.owner,
         (events) => resolve(events),
         (reason) => reject(reason),
       )

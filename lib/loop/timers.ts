@@ -24,7 +24,7 @@ export class Timer extends Source {
   readonly #startMs: number
   readonly #intervalMs: number
   readonly #isRepeated: boolean
-  readonly #handler: TimerHandler
+  readonly handler: TimerHandler
   readonly #timers: Timers
 
   constructor(
@@ -38,7 +38,7 @@ export class Timer extends Source {
     this.#startMs = performance.now()
     this.#intervalMs = intervalMs
     this.#isRepeated = isRepeated
-    this.#handler = handler
+    this.handler = handler
     this.#timers = timers
   }
 
@@ -57,7 +57,7 @@ export class Timer extends Source {
       this.discard()
     }
     this.owner.calls++
-    this.runInAsyncScope(this.#handler, undefined, expirations, this)
+    this.runInAsyncScope(this.handler, undefined, expirations, this)
   }
 
   override end(): void {
@@ -81,6 +81,12 @@ export class Timers implements Listener {
   /** Whether the clock has to be set before the next wait. */
   get isDirty(): boolean {
     return this.#queue.length > 0 && this.#queue.peekValue()! < this.#armedMs
+  }
+
+  make(owner: Owner, ms: number, isRepeated: boolean, handler: TimerHandler): Timer {
+    const timer = new Timer(owner, this, ms, isRepeated, handler)
+    this.add(timer)
+    return timer
   }
 
   add(timer: Timer): void {

@@ -1,0 +1,228 @@
+import { binding } from '../binding.js'
+import { EPOLLET, EPOLLIN } from '../constants.js'
+import { Epoll } from '../epoll.js'
+import type { EpollOptions } from '../epoll-options.js'
+import { atCaller, ClosedError, check } from '../errors.js'
+import { EventFd } from '../eventfd.js'
+import { type FdToken, fdTable } from '../fd-table.js'
+import type { InterestList } from '../interest-list.js'
+import type { Registration } from '../registration.js'
+import { withCode } from '../validate.js'
+import { Host } from './host.js'
+import type { DeferSource, Listener, Owner } from './source.js'
+import { type Timer, Timers } from './timers.js'
+
+/** The turns of a loop: what it waits on, and whose thread does the waiting. */
+export class Runner implements Owner {
+  calls = 0
+  readonly epoll: Epoll<Listener>
+  /** Names the loop to other threads. */
+  readonly waker: FdToken
+  readonly #list: InterestList<Listener>
+  readonly #bell: EventFd
+  readonly #timers: Timers
+  #deferred: DeferSource[] = []
+  #references = 0
+  #isReferenced = true
+  #isRunning = false
+  #isStopping = false
+  #isWoken = false
+  #isArming = false
+  #host: Host | undefined
+
+  constructor(options: EpollOptions) {
+    const epoll = new Epoll<Listener>(options)
+    let timers: Timers | undefined
+    try {
+      timers = new Timers()
+      this.#bell = new EventFd()
+    } catch (error) {
+      timers?.close()
+      epoll.close()
+      throw error
+    }
+    this.epoll = epoll
+    this.#timers = timers
+    this.#list = Epoll.listOf(epoll)
+    this.#list.onEnd = ({ data }) => data.end()
+    // Edges: what rings needn't be read, and is set again before it rings again.
+    epoll.addAll([
+      [this.#bell, EPOLLIN | EPOLLET, { dispatch: () => this.#learn(), end: () => {} }],
+      [timers, EPOLLIN | EPOLLET, timers],
+    ])
+    check(binding.interest_bell(epoll.fd, this.#bell.fd), 'epoll_ctl')
+    this.waker = Object.freeze(fdTable.token(this.#bell.fd))
+  }
+
+  get closed(): boolean {
+    return this.#list.handle.closed
+  }
+
+  assertOpen(): void {
+    if (this.closed) throw atCaller(new ClosedError('Loop'))
+  }
+
+  count(change: number): void {
+    this.#references += change
+    if (this.#host !== undefined) this.#host.isReferenced = this.#hasReason
+  }
+
+  set isReferenced(isReferenced: boolean) {
+    this.#isReferenced = isReferenced
+    this.count(0)
+  }
+
+  /** Whether there is a reason to go on. */
+  get #hasReason(): boolean {
+    return this.#references > 0 && this.#isReferenced
+  }
+
+  schedule(ms: number, isRepeated: boolean, handler: Timer['handler']): Timer {
+    const timer = this.#timers.make(this, ms, isRepeated, handler)
+    // Many may be made at once.
+    if (this.#host !== undefined && !this.#isRunning && !this.#isArming && this.#timers.isDirty) {
+      this.#isArming = true
+      process.nextTick(() => {
+        this.#isArming = false
+        if (!this.closed) this.#timers.arm()
+      })
+    }
+    return timer
+  }
+
+  defer(source: DeferSource): void {
+    this.#deferred.push(source)
+    if (this.#host !== undefined && !this.#isRunning) this.wake()
+  }
+
+  /** `Loop.run`. */
+  run(): void {
+    this.#enter()
+    this.#isStopping = false
+    try {
+      while (this.#hasReason && !this.#isStopping && !this.closed) this.#turn(-1)
+    } finally {
+      this.#isRunning = false
+    }
+  }
+
+  /** `Loop.runOnce`. */
+  runOnce(timeoutMs: number): number {
+    this.#enter()
+    const before = this.calls
+    const deadline = performance.now() + timeoutMs
+    let leftMs = timeoutMs
+    this.#isWoken = false
+    try {
+      this.#turn(leftMs)
+      // The clock may ring for a timer that was removed.
+      while (this.calls === before && leftMs !== 0 && !this.#isWoken && !this.closed) {
+        if (timeoutMs > 0) leftMs = Math.max(0, deadline - performance.now())
+        this.#turn(leftMs)
+      }
+    } finally {
+      this.#isRunning = false
+    }
+    return this.calls - before
+  }
+
+  #enter(): void {
+    this.#assertIdle()
+    this.#isRunning = true
+  }
+
+  #assertIdle(): void {
+    this.assertOpen()
+    if (!this.#isRunning && this.#host === undefined) return
+    const why = this.#isRunning ? 'a handler of it is running' : 'it was started; stop() it first'
+    throw atCaller(withCode(new Error(`The Loop can’t be run: ${why}`), 'ERR_LOOP_RUNNING'))
+  }
+
+  #turn(timeoutMs: number): void {
+    if (this.#timers.isDirty) this.#timers.arm()
+    this.epoll.wait(this.#deferred.length > 0 ? 0 : timeoutMs, visit)
+    if (this.#deferred.length > 0) this.#runDeferred()
+  }
+
+  /** Those that are there by now. One that throws leaves the rest for the next turn. */
+  #runDeferred(): void {
+    const due = this.#deferred
+    this.#deferred = []
+    let next = 0
+    try {
+      while (next < due.length) due[next++]!.run()
+    } finally {
+      if (next < due.length) this.#deferred.unshift(...due.slice(next))
+    }
+  }
+
+  /** `Loop.start`. */
+  start(): void {
+    this.assertOpen()
+    if (this.#host !== undefined) return
+    this.#assertIdle()
+    this.#host = this.#list.host = new Host(this.epoll.fd, () => this.#onReady())
+    this.count(0)
+    this.#prepare()
+  }
+
+  /** Node's loop has found something. One batch at a time: others want their turn as well. */
+  #onReady(): void {
+    this.#isRunning = true
+    do {
+      try {
+        this.#turn(0)
+      } catch (error) {
+        binding.report_exception(error)
+      }
+    } while (!this.closed && this.#list.isPending)
+    this.#isRunning = false
+    if (!this.closed) this.#prepare()
+  }
+
+  /** Before Node's loop waits for us. */
+  #prepare(): void {
+    this.#timers.arm()
+    if (this.#deferred.length > 0) this.wake()
+  }
+
+  /** `Loop.stop`. */
+  stop(): void {
+    this.#isStopping = true
+    const host = this.#host
+    this.#host = this.#list.host = undefined
+    host?.stop()
+  }
+
+  wake(): void {
+    this.#bell.write()
+  }
+
+  /** Registrations have ended by what happened to their descriptors, or we were woken. */
+  #learn(): void {
+    this.#isWoken = true
+    const { fd } = this.epoll
+    for (;;) {
+      const ended = binding.interest_ended(fd)
+      if (ended < 0) return
+      this.#list.get(ended)
+    }
+  }
+
+  close(): void {
+    if (this.closed) return
+    this.stop()
+    const list = this.#list
+    list.isClosing = true
+    binding.interest_bell(this.epoll.fd, -1)
+    for (const { data } of list.living()) data.end()
+    for (const source of this.#deferred.splice(0)) source.end()
+    this.epoll.close()
+    this.#timers.close()
+    this.#bell.close()
+  }
+}
+
+function visit({ data }: Registration<Listener>, events: number): void {
+  data.dispatch(events)
+}
