@@ -72,11 +72,16 @@ export class Delivery<T> {
     const deadline = timeoutMs > 0 ? performance.now() + timeoutMs : 0
     let leftMs = timeoutMs
     let delivered = this.#turn(epfd, leftMs, mask, visit)
-    while (delivered === 0 && leftMs !== 0 && !this.#list.handle.closed) {
+    while (delivered === 0 && leftMs !== 0 && !this.#isOver) {
       leftMs = left(timeoutMs, deadline)
       delivered = this.#turn(epfd, leftMs, mask, visit)
     }
     return Math.max(0, delivered)
+  }
+
+  /** Whether there is no reason to wait on. */
+  get #isOver(): boolean {
+    return this.#list.handle.closed || this.#list.isInterrupted
   }
 
   /** As `#waitOn`, with Node's loop in the interest list: the worker may be told to end. */
@@ -97,7 +102,7 @@ export class Delivery<T> {
       let delivered = this.#turn(epfd, turnMs, mask, visit)
       // Each jump back is where V8 looks whether the worker has been terminated.
       while (delivered === TIMED_OUT ? turnMs !== leftMs : delivered === 0 && leftMs !== 0) {
-        if (this.#list.handle.closed) break
+        if (this.#isOver) break
         leftMs = left(timeoutMs, deadline)
         /* c8 ignore next: whether Node has anything pending is up to Node. */
         turnMs = this.#isHostPending ? turnOf(leftMs) : leftMs

@@ -63,6 +63,8 @@ export class InterestList<T> {
   host: { pause(): void; resume(): void } | undefined
   /** Called for each registration that ends. */
   onEnd: ((registration: Registration<T>) => void) | undefined
+  /** The wait that is going on is to return, whether it has delivered anything or not. */
+  isInterrupted = false
   /** Nobody is told any more why. */
   isClosing = false
   readonly registrations: (Registration<T> | undefined)[] = []

@@ -18,7 +18,7 @@ int32_t Eventfd(State&, int32_t initval, int32_t flags) {
 int32_t EventfdWake(State&, int32_t fd, int32_t generation) {
   if (generation == 0 || !fd_table::HasSlot(fd)) return 1;
   fd_table::Lock lock(fd);
-  if (!lock.slot().is_bell || !lock.IsCurrent(static_cast<uint32_t>(generation))) return 1;
+  if (lock.slot().bell == nullptr || !lock.IsCurrent(static_cast<uint32_t>(generation))) return 1;
   const uint64_t one = 1;
   const int32_t rc = Syscall(SYS_write, fd, &one, sizeof one);
   // A counter that is full has been rung.

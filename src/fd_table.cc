@@ -100,7 +100,6 @@ void Lock::Renew(bool keeps_owner) {
   slot.file.store(static_cast<uint64_t>(generation()) << 32 | static_cast<uint32_t>(fd_),
                   std::memory_order_relaxed);
   if (!keeps_owner) slot.owner = slot.since = 0;
-  slot.is_bell = false;
   interest::Expire(slot, fd_);
   int end = table.end.load(std::memory_order_relaxed);
   while (end <= fd_ && !table.end.compare_exchange_weak(end, fd_ + 1, std::memory_order_relaxed)) {

@@ -30,11 +30,11 @@ struct Slot {
   // A counter that has run full begins again, and what it says can't be trusted without asking the
   // kernel: the number goes on counting here, and as "never seen" in the table.
   bool is_worn;
-  bool is_bell;  // an eventfd that other threads may ring
   uint32_t worn_generation;
   std::atomic<uint64_t> file;  // names the open file; a dup has the same
   interest::Entry* entries;    // the interest lists that the number is in
   interest::List* list;        // what the number is, if it is one itself
+  interest::List* bell;        // which one is rung by it, if it is an eventfd for that
 };
 
 // Maps the table on first use; false when there is no memory for it.

@@ -132,6 +132,12 @@ void Judge(Lock& lock, int fd) {
 }
 
 void Expire(Slot& slot, int fd) {
+  if (List* rung = slot.bell) {
+    // First, or what is told below would be written to what the number comes to name.
+    slot.bell = nullptr;
+    SetBell(rung, -1);
+    Release(rung);
+  }
   for (Entry* entry = slot.entries; entry != nullptr; entry = entry->next) {
     if (entry->is_live) Ring(entry->list, fd);
     Bury(entry, fd);
@@ -153,8 +159,9 @@ void SetBell(List* list, int bell) {
     list->bell = bell;
   }
   if (bell < 0) return;
+  list->references.fetch_add(1, std::memory_order_relaxed);
   Lock lock(bell);
-  lock.slot().is_bell = true;
+  lock.slot().bell = list;
 }
 
 int NextEnded(List* list) {

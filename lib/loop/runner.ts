@@ -22,6 +22,8 @@ export class Runner implements Owner {
   readonly #bell: EventFd
   readonly #timers: Timers
   #deferred: DeferSource[] = []
+  /** Those that are being called, the next one first. */
+  #due: DeferSource[] = []
   #references = 0
   #isReferenced = true
   #isRunning = false
@@ -64,7 +66,10 @@ export class Runner implements Owner {
 
   count(change: number): void {
     this.#references += change
-    if (this.#host !== undefined) this.#host.isReferenced = this.#hasReason
+    const hasReason = this.#hasReason
+    if (this.#host !== undefined) this.#host.isReferenced = hasReason
+    // By what a wait has learnt there may be nothing left to wait for.
+    if (!hasReason) this.#list.isInterrupted = true
   }
 
   set isReferenced(isReferenced: boolean) {
@@ -140,19 +145,19 @@ export class Runner implements Owner {
 
   #turn(timeoutMs: number): void {
     if (this.#timers.isDirty) this.#timers.arm()
+    this.#list.isInterrupted = false
     this.epoll.wait(this.#deferred.length > 0 ? 0 : timeoutMs, visit)
     if (this.#deferred.length > 0) this.#runDeferred()
   }
 
   /** Those that are there by now. One that throws leaves the rest for the next turn. */
   #runDeferred(): void {
-    const due = this.#deferred
+    this.#due = this.#deferred.reverse()
     this.#deferred = []
-    let next = 0
     try {
-      while (next < due.length) due[next++]!.run()
+      while (this.#due.length > 0) this.#due.pop()!.run()
     } finally {
-      if (next < due.length) this.#deferred.unshift(...due.slice(next))
+      if (this.#due.length > 0) this.#deferred.unshift(...this.#due.splice(0).reverse())
     }
   }
 
@@ -188,7 +193,7 @@ export class Runner implements Owner {
 
   /** `Loop.stop`. */
   stop(): void {
-    this.#isStopping = true
+    this.#isStopping = this.#list.isInterrupted = true
     const host = this.#host
     this.#host = this.#list.host = undefined
     host?.stop()
@@ -205,7 +210,9 @@ export class Runner implements Owner {
     for (;;) {
       const ended = binding.interest_ended(fd)
       if (ended < 0) return
-      this.#list.get(ended)
+      const registration = this.#list.registrations[ended]
+      // Whoever is closing the number may not have come to the table yet: this waits for it.
+      if (registration !== undefined) this.#list.learn(registration)
     }
   }
 
@@ -216,7 +223,7 @@ export class Runner implements Owner {
     list.isClosing = true
     binding.interest_bell(this.epoll.fd, -1)
     for (const { data } of list.living()) data.end()
-    for (const source of this.#deferred.splice(0)) source.end()
+    for (const source of [...this.#due.splice(0), ...this.#deferred.splice(0)]) source.end()
     this.epoll.close()
     this.#timers.close()
     this.#bell.close()

@@ -105,8 +105,15 @@ abstract class RegisteredSource extends Source implements Listener {
 
   abstract dispatch(events: number): void
 
+  override get active(): boolean {
+    void this.registration.state // what other threads have done to it shows when it is asked for
+    return this.isActive
+  }
+
   override remove(): boolean {
-    return this.registration.remove()
+    const wasActive = this.active
+    this.registration.remove()
+    return wasActive
   }
 }
 

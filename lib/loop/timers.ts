@@ -10,6 +10,8 @@ const { registers } = binding
 
 /** So many timers that were removed may be left in the queue, and as many as are in use. */
 const MOST_REMOVED = 64
+/** What comes more often than that can't be told apart. */
+const LEAST_MS = 1e-6
 
 class ClockFd extends OwnedFd {
   constructor() {
@@ -36,7 +38,7 @@ export class Timer extends Source {
   ) {
     super('GENPOLL_TIMER', owner)
     this.#startMs = performance.now()
-    this.#intervalMs = intervalMs
+    this.#intervalMs = isRepeated ? Math.max(LEAST_MS, intervalMs) : intervalMs
     this.#isRepeated = isRepeated
     this.handler = handler
     this.#timers = timers
@@ -125,8 +127,7 @@ export class Timers implements Listener {
       if (timer.isActive) timer.fire(nowMs)
       else this.#removed--
     }
-    // It keeps what was taken from it.
-    if (this.#queue.length === 0) this.#queue.shrink()
+    this.#queue.shrink() // it keeps what was taken from it
   }
 
   end(): void {}
