@@ -1,6 +1,6 @@
 // Two workers ring each other through eventfds, each in a loop of its own that blocks its thread.
 
-import { isMainThread, parentPort, threadId, Worker, workerData } from 'node:worker_threads'
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 import { EPOLLIN, EventFd, Loop } from 'genpoll'
 import * as sys from 'genpoll/sys'
 
