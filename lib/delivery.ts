@@ -1,5 +1,6 @@
 import { binding, pinEvents } from './binding.js'
 import { EPOLLONESHOT } from './constants.js'
+import { ELOOP } from './errno.js'
 import { check, fail } from './errors.js'
 import type { InterestList } from './interest-list.js'
 import { ACTIVE, CLOSED, DISARMED, type Registration, VERIFIED } from './registration.js'
@@ -59,7 +60,7 @@ export class Delivery<T> {
     this.#staleSince = undefined
     if (this.#list.isPending) {
       const delivered = this.#deliver(visit)
-      if (delivered > 0) return delivered
+      if (delivered > 0 || this.#isOver) return delivered
     }
     // A main thread has nobody to be terminated by, so it needn't listen for that while it blocks.
     if (isMainThread || timeoutMs === 0 || this.#list.hasHost) {
@@ -92,9 +93,12 @@ export class Delivery<T> {
     visit: Visit<T>,
   ): number {
     const delivered = this.#waitOn(epfd, 0, mask, visit)
-    if (delivered > 0) return delivered
-    check(binding.host_attach(epfd), 'epoll_ctl', epfd)
-    this.#list.hasHost = true
+    if (delivered > 0 || this.#isOver) return delivered
+    const rc = binding.host_attach(epfd)
+    // ELOOP: Node's loop watches one that watches this one. Then a termination has to be looked for.
+    if (rc !== ELOOP) check(rc, 'epoll_ctl', epfd)
+    this.#list.hasHost = rc === 0
+    this.#isHostPending = rc !== 0
     try {
       const deadline = timeoutMs > 0 ? performance.now() + timeoutMs : 0
       let leftMs = timeoutMs
@@ -112,7 +116,7 @@ export class Delivery<T> {
     } finally {
       // Not reached when the worker is terminated: its end closes the epoll as a whole.
       this.#list.hasHost = this.#isHostPending = false
-      if (!this.#list.handle.closed) binding.host_detach(epfd)
+      if (rc === 0 && !this.#list.handle.closed) binding.host_detach(epfd)
     }
   }
 

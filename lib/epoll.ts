@@ -15,7 +15,7 @@ import {
 import { EINVAL, ENOENT, EPERM } from './errno.js'
 import { check, fail } from './errors.js'
 import { EventFd } from './eventfd.js'
-import { OwnedFd } from './fd.js'
+import { OwnedFd, opened } from './fd.js'
 import { InterestList, type Wish } from './interest-list.js'
 import { numberOf, type Registration, type Target } from './registration.js'
 import { control, epoll_create1 } from './sys/epoll.js'
@@ -87,7 +87,7 @@ export class Epoll<T = unknown> {
       throw invalidType('options.onStale', 'of type function', onStale)
     }
     const isNew = adopted === undefined
-    const handle = new EpollFd(isNew ? epoll_create1(EPOLL_CLOEXEC) : adopted.fd, isNew)
+    const handle = new EpollFd(isNew ? opened(epoll_create1, EPOLL_CLOEXEC) : adopted.fd, isNew)
     this.#list = new InterestList(handle, verification, !isNew)
     this.#zombies = new Zombies(this.#list, onStale, isNew || adopted.takeOver)
     this.#delivery = new Delivery(this.#list, this.#zombies, maxEvents)

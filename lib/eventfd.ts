@@ -1,6 +1,6 @@
 import { binding } from './binding.js'
 import { EFD_CLOEXEC, EFD_NONBLOCK, EFD_SEMAPHORE } from './constants.js'
-import { OwnedFd } from './fd.js'
+import { OwnedFd, opened } from './fd.js'
 import { eventfd, eventfd_write, setCount } from './sys/eventfd.js'
 import { readWord, writeWord } from './sys/word.js'
 import { boolean, integer, invalidType, object, outOfRange } from './validate.js'
@@ -33,7 +33,8 @@ export class EventFd extends OwnedFd {
     const flags = boolean(semaphore, 'options.semaphore', false) ? EFD_SEMAPHORE : 0
     // The system call takes 32 bits; the rest of a greater count is written.
     const small = count <= 0xffffffffn
-    super(eventfd(small ? Number(count) : 0, flags | EFD_CLOEXEC | EFD_NONBLOCK), true)
+    const initval = small ? Number(count) : 0
+    super(opened(eventfd, initval, flags | EFD_CLOEXEC | EFD_NONBLOCK), true)
     if (!small) eventfd_write(this.fd, count)
   }
 

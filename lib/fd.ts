@@ -32,6 +32,19 @@ const collected = new FinalizationRegistry<Remains>(({ kind, fd, since, stack, u
 })
 
 /**
+ * Calls what makes a descriptor that is to be owned. It is from the first moment: a worker can be
+ * terminated before an `OwnedFd` is made of it.
+ */
+export function opened<A extends unknown[]>(open: (...args: A) => number, ...args: A): number {
+  binding.fd_own_next(1)
+  try {
+    return open(...args)
+  } finally {
+    binding.fd_own_next(0)
+  }
+}
+
+/**
  * An owned descriptor, whatever its kind: closed once, by `close()`, and never mistaken for another
  * that got its number. It must be closed through genpoll only: here, or with `sys.close`. If others
  * close its number (`fs.closeSync`, another addon), `verify: 'always'` still keeps events from the
@@ -108,7 +121,7 @@ export abstract class OwnedFd {
    * @throws {ErrnoError} `EMFILE`.
    */
   dup(): Fd {
-    return new Fd(check(binding.dup_cloexec(this.fd), 'fcntl', this.#fd), true)
+    return new Fd(check(opened(binding.dup_cloexec, this.fd), 'fcntl', this.#fd), true)
   }
 
   /**

@@ -1,6 +1,6 @@
 import { binding } from './binding.js'
 import { check, UnsupportedError } from './errors.js'
-import { OwnedFd } from './fd.js'
+import { OwnedFd, opened } from './fd.js'
 import { isAvailable } from './probe.js'
 import { type Signal, signalName, signalNumber } from './signals.js'
 import { pidfd_open, pidfd_send_signal } from './sys/signals.js'
@@ -37,7 +37,7 @@ export class PidFd extends OwnedFd {
       throw new UnsupportedError('pidfd_open is not available: it needs Linux 5.3, unfiltered')
     }
     // PIDFD_NONBLOCK came later than the call itself; the flag can be set on any kernel.
-    super(pidfd_open(pid, 0), true)
+    super(opened(pidfd_open, pid, 0), true)
     this.setNonBlocking(true)
   }
 

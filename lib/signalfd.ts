@@ -2,7 +2,7 @@ import { binding } from './binding.js'
 import { SFD_CLOEXEC, SFD_NONBLOCK } from './constants.js'
 import { ENOENT } from './errno.js'
 import { check, UnsupportedError } from './errors.js'
-import { OwnedFd } from './fd.js'
+import { OwnedFd, opened } from './fd.js'
 import { type Signal, signalName, signalNumbers, toMask } from './signals.js'
 import { type SignalInfo, signalfd, signalfd_read } from './sys/signals.js'
 import { outOfRange } from './validate.js'
@@ -63,7 +63,7 @@ export class SignalFd extends OwnedFd {
       throw outOfRange('signals', `free of ${name}, which ${reason}`, name)
     }
     const mask = toMask(numbers)
-    super(openBlocked(numbers, mask), true, 'SignalFd', () => unblock(mask))
+    super(opened(openBlocked, numbers, mask), true, 'SignalFd', () => unblock(mask))
   }
 
   /**

@@ -9,7 +9,7 @@ import {
   TFD_TIMER_ABSTIME,
   TFD_TIMER_CANCEL_ON_SET,
 } from './constants.js'
-import { OwnedFd } from './fd.js'
+import { OwnedFd, opened } from './fd.js'
 import { timerfd_create, timerfd_gettime, timerfd_read, timerfd_settime } from './sys/timerfd.js'
 import {
   boolean,
@@ -84,7 +84,7 @@ export class TimerFd extends OwnedFd {
     if (!Object.hasOwn(CLOCKS, clock)) {
       throw outOfRange('options.clock', `one of ${Object.keys(CLOCKS).join(', ')}`, clock)
     }
-    super(timerfd_create(CLOCKS[clock], TFD_CLOEXEC | TFD_NONBLOCK), true)
+    super(opened(timerfd_create, CLOCKS[clock], TFD_CLOEXEC | TFD_NONBLOCK), true)
     this.#clock = clock
   }
 

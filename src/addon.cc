@@ -53,6 +53,13 @@ void TearDown(void* data) {
   delete state;
 }
 
+// The next descriptor that is opened here belongs to this environment from the first moment: it may
+// end before JavaScript comes to say so.
+int32_t OwnNext(State& state, int32_t is_on) {
+  state.owns_next = is_on != 0;
+  return 0;
+}
+
 template <Pinned State::*Where>
 napi_value Pin(napi_env env, napi_callback_info info) {
   napi_value view;
@@ -81,6 +88,7 @@ napi_value Pin(napi_env env, napi_callback_info info) {
 const Export kOwnExports[] = {
     {"pin_events", Pin<&State::events>},
     {"pin_buffer", Pin<&State::buffer>},
+    {"fd_own_next", Call<OwnNext>::ByArguments},
     {nullptr, nullptr},
 };
 
@@ -90,51 +98,96 @@ const Export* const kExports[] = {
     kSignalMaskExports, kProbeExports,   kSameFileExports,
 };
 
-Napi::Object Fail(Napi::Env env, Napi::Object exports, const char* why) {
-  Napi::Error::New(env, why).ThrowAsJavaScriptException();
-  return exports;
+// Where a worker is terminated while it loads the addon, every call of Node-API fails from then on,
+// and one that isn't looked at, or an exception, would end the process.
+bool Set(napi_env env, napi_value exports, const char* name, napi_status made, napi_value value) {
+  return made == napi_ok && napi_set_named_property(env, exports, name, value) == napi_ok;
+}
+
+bool SetNumber(napi_env env, napi_value exports, const char* name, int32_t number) {
+  napi_value value;
+  return Set(env, exports, name, napi_create_int32(env, number, &value), value);
+}
+
+bool SetArray(napi_env env, napi_value exports, const char* name, napi_typedarray_type type,
+              size_t length, napi_value buffer, size_t offset) {
+  napi_value value;
+  const napi_status made = napi_create_typedarray(env, type, length, buffer, offset, &value);
+  return Set(env, exports, name, made, value);
+}
+
+bool SetRegisters(napi_env env, napi_value exports, State& state) {
+  void* memory;
+  napi_value buffer;
+  if (napi_create_arraybuffer(env, kRegisterBytes, &memory, &buffer) != napi_ok) return false;
+  memset(memory, 0, kRegisterBytes);
+  state.registers = static_cast<int32_t*>(memory);
+  state.wide = reinterpret_cast<uint64_t*>(state.registers + kRegisters);
+  // lib/ keeps the views, but the memory must outlive even a module that is only half loaded.
+  napi_ref keep;
+  return napi_create_reference(env, buffer, 1, &keep) == napi_ok &&
+         SetArray(env, exports, "registers", napi_int32_array, kRegisterBytes / sizeof(int32_t),
+                  buffer, 0) &&
+         SetArray(env, exports, "wideRegisters", napi_biguint64_array, kWideRegisters, buffer,
+                  kRegisters * sizeof(int32_t));
+}
+
+bool SetFunctions(napi_env env, napi_value exports, State* state) {
+  for (const Export* entry : kExports) {
+    for (; entry->name != nullptr; entry++) {
+      napi_value function;
+      const napi_status made = napi_create_function(env, entry->name, NAPI_AUTO_LENGTH,
+                                                    entry->function, state, &function);
+      if (!Set(env, exports, entry->name, made, function)) return false;
+    }
+  }
+  return true;
 }
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
-  if (!fd_table::Init()) return Fail(env, exports, "genpoll: no memory for the descriptor table");
+  if (!fd_table::Init()) {
+    napi_throw_error(env, nullptr, "genpoll: no memory for the descriptor table");
+    return exports;
+  }
   auto* state = new State(env);
-
-  Napi::ArrayBuffer registers = Napi::ArrayBuffer::New(env, kRegisterBytes);
-  memset(registers.Data(), 0, kRegisterBytes);
-  state->registers = static_cast<int32_t*>(registers.Data());
-  state->wide = reinterpret_cast<uint64_t*>(state->registers + kRegisters);
-  exports["registers"] = Napi::Int32Array::New(env, kRegisterBytes / sizeof(int32_t), registers, 0);
-  exports["wideRegisters"] =
-      Napi::BigUint64Array::New(env, kWideRegisters, registers, kRegisters * sizeof(int32_t));
-  // lib/ keeps the views, but the memory must outlive even a module that is only half loaded.
-  napi_ref keep;
-  napi_create_reference(env, registers, 1, &keep);
+  napi_add_env_cleanup_hook(env, TearDown, state);
+  if (!SetRegisters(env, exports, *state)) return exports;
 
   // The process-wide table itself, so that a check costs JavaScript one load.
   napi_value generations;
   if (napi_create_external_arraybuffer(env, fd_table::Generations(),
                                        fd_table::kSlots * sizeof(uint32_t), nullptr, nullptr,
                                        &generations) != napi_ok) {
-    return Fail(env, exports, "genpoll: this host allows no external ArrayBuffer (Electron?)");
+    napi_throw_error(env, nullptr, "genpoll: this host allows no external ArrayBuffer (Electron?)");
+    return exports;
   }
-  exports["generations"] =
-      Napi::Int32Array::New(env, fd_table::kSlots, Napi::ArrayBuffer(env, generations), 0);
-  exports["isMainThread"] = Napi::Boolean::New(env, state->is_main_thread);
-  exports["SIGRTMIN"] = Napi::Number::New(env, SIGRTMIN);
-  exports["SIGRTMAX"] = Napi::Number::New(env, SIGRTMAX);
-
-  for (const Export* entry : kExports) {
-    for (; entry->name != nullptr; entry++) {
-      napi_value function;
-      napi_create_function(env, entry->name, NAPI_AUTO_LENGTH, entry->function, state, &function);
-      exports.Set(entry->name, Napi::Value(env, function));
-    }
-  }
-  napi_add_env_cleanup_hook(env, TearDown, state);
+  napi_value is_main_thread;
+  napi_get_boolean(env, state->is_main_thread, &is_main_thread);
+  (void)(SetArray(env, exports, "generations", napi_int32_array, fd_table::kSlots, generations,
+                  0) &&
+         Set(env, exports, "isMainThread", napi_ok, is_main_thread) &&
+         SetNumber(env, exports, "SIGRTMIN", SIGRTMIN) &&
+         SetNumber(env, exports, "SIGRTMAX", SIGRTMAX) && SetFunctions(env, exports, state));
   return exports;
 }
 
 }  // namespace
+
+int32_t Keep(State& state, int32_t rc) {
+  if (!state.owns_next || !fd_table::HasSlot(rc)) return rc;
+  fd_table::Lock lock(rc);
+  Own(state, lock, rc);
+  return rc;
+}
+
+bool Own(State& state, const fd_table::Lock& lock, int fd) {
+  fd_table::Slot& slot = lock.slot();
+  if (slot.is_worn) return false;
+  slot.owner = state.id;
+  slot.since = lock.generation();
+  if (fd >= state.owned_limit) state.owned_limit = fd + 1;
+  return true;
+}
 
 }  // namespace genpoll
 

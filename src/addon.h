@@ -35,6 +35,7 @@ struct State {
   Pinned events;                 // where waits put their triples
   Pinned buffer;                 // where reads and writes find their bytes
   Pinned unpacked;               // scratch where epoll_event is not 12 bytes; data is malloc'ed
+  bool owns_next = false;        // what is opened next is owned at once
   int owned_limit = 0;           // one more than the highest descriptor ever owned here
   std::vector<interest::List*> lists;        // by the number of the epoll that was opened here
   uint32_t signal_users[kSignals + 1] = {};  // SignalFds of this environment, by signal
@@ -43,6 +44,11 @@ struct State {
 
 // The descriptor of the environment's Node loop, or -1.
 int BackendFd(const State& state);
+
+// The result of a system call that makes a descriptor, which the table knows: owned if it is to be.
+int32_t Keep(State& state, int32_t rc);
+// Makes an environment the owner of a number; false if all its generations have been used.
+bool Own(State& state, const fd_table::Lock& lock, int fd);
 
 // Closes a descriptor that was taken over at generation `since`, out of every interest list first.
 // 0 or -errno: -EBADF also if the number turns out to name another file, which is left open; 1 if

@@ -67,8 +67,8 @@ void Pack(State& state, const epoll_event* events, int32_t count) {
   }
 }
 
-int32_t EpollCreate1(State&, int32_t flags) {
-  return fd_table::Opened(Syscall(SYS_epoll_create1, flags));
+int32_t EpollCreate1(State& state, int32_t flags) {
+  return Keep(state, fd_table::Opened(Syscall(SYS_epoll_create1, flags)));
 }
 
 int32_t EpollCtl(State&, int32_t epfd, int32_t op, int32_t fd, int32_t events, int32_t data_low,

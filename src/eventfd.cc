@@ -8,8 +8,9 @@ namespace genpoll {
 namespace {
 
 // Reading and writing the counter: ReadU64 and WriteU64.
-int32_t Eventfd(State&, int32_t initval, int32_t flags) {
-  return fd_table::Opened(Syscall(SYS_eventfd2, static_cast<unsigned>(initval), flags));
+int32_t Eventfd(State& state, int32_t initval, int32_t flags) {
+  return Keep(state,
+              fd_table::Opened(Syscall(SYS_eventfd2, static_cast<unsigned>(initval), flags)));
 }
 
 // Rings the bell of a list, in whichever thread: 1 if the number isn't one, or doesn't mean any

@@ -80,8 +80,8 @@ int32_t Close(State&, int32_t fd) {
 
 int32_t Dup(State&, int32_t fd) { return fd_table::Duplicated(Syscall(SYS_dup, fd), fd); }
 
-int32_t DupCloexec(State&, int32_t fd) {
-  return fd_table::Duplicated(Syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, 0), fd);
+int32_t DupCloexec(State& state, int32_t fd) {
+  return Keep(state, fd_table::Duplicated(Syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, 0), fd));
 }
 
 int32_t Dup3(State&, int32_t old_fd, int32_t new_fd, int32_t flags) {
@@ -145,17 +145,14 @@ int32_t FdOwn(State& state, int32_t fd, int32_t is_new) {
   {
     fd_table::Lock lock(fd);
     fd_table::Slot& slot = lock.slot();
+    // Opened to be owned.
+    if (is_new && slot.owner == state.id && slot.since == lock.generation()) return fd;
     if (slot.owner != 0) return -EEXIST;
     // A new owner must not get what was registered for a file that the number doesn't name any
     // more.
     if (lock.generation() == 0) lock.Renew();
     interest::Judge(lock, fd);
-    if (!slot.is_worn) {
-      slot.owner = state.id;
-      slot.since = lock.generation();
-      if (fd >= state.owned_limit) state.owned_limit = fd + 1;
-      return fd;
-    }
+    if (Own(state, lock, fd)) return fd;
   }
   // Whoever owns a number believes its generation, and this one's have all been used.
   if (!is_new) return -EOVERFLOW;

@@ -25,8 +25,8 @@ static_assert(sizeof(PidfdInfo64) == 64);
 constexpr uint64_t kInfoExit = 1 << 3;
 constexpr unsigned long kGetInfo = _IOWR(0xFF, 11, PidfdInfo64);
 
-int32_t PidfdOpen(State&, int32_t pid, int32_t flags) {
-  return fd_table::Opened(Syscall(kPidfdOpen, pid, flags));
+int32_t PidfdOpen(State& state, int32_t pid, int32_t flags) {
+  return Keep(state, fd_table::Opened(Syscall(kPidfdOpen, pid, flags)));
 }
 
 int32_t PidfdSendSignal(State&, int32_t pidfd, int32_t signal) {

@@ -14,7 +14,7 @@ namespace {
 // Read: a signalfd_siginfo is 128 bytes that lib/sys/signals.ts decodes.
 int32_t Signalfd(State& state, int32_t fd, int32_t flags) {
   const int32_t rc = Syscall(SYS_signalfd4, fd, &state.wide[0], sizeof(uint64_t), flags);
-  return fd == -1 ? fd_table::Opened(rc) : rc;
+  return fd == -1 ? Keep(state, fd_table::Opened(rc)) : rc;
 }
 
 // The calling thread's mask. The old one comes back in wide register 0.

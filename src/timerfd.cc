@@ -24,8 +24,8 @@ void Store(State& state, const itimerspec& setting) {
   state.wide[1] = ToNs(setting.it_interval);
 }
 
-int32_t TimerfdCreate(State&, int32_t clockid, int32_t flags) {
-  return fd_table::Opened(Syscall(SYS_timerfd_create, clockid, flags));
+int32_t TimerfdCreate(State& state, int32_t clockid, int32_t flags) {
+  return Keep(state, fd_table::Opened(Syscall(SYS_timerfd_create, clockid, flags)));
 }
 
 // Value and interval in wide registers 0 and 1; the old ones come back there.

@@ -209,6 +209,8 @@ export interface Binding {
   /** → 1 if both name one open file, 0 if not, -EOPNOTSUPP if neither can be polled */
   same_file_epoll(a: number, b: number): number
 
+  /** Whether descriptors that are opened from now on are owned at once: 1 or 0 → 0 */
+  fd_own_next(isOn: number): number
   /**
    * Marks an open number as owned by this environment, which closes it when it ends → the number:
    * another one if this `isNew` and its generations are used up. An owner is known by the generation

@@ -1,7 +1,7 @@
 import { EPOLLIN } from '../constants.js'
 import type { AddOptions, EpollOptions } from '../epoll-options.js'
 import { PidFd } from '../pidfd.js'
-import type { Target } from '../registration.js'
+import { numberOf, type Target } from '../registration.js'
 import { SignalFd } from '../signalfd.js'
 import type { Signal } from '../signals.js'
 import { invalidType, mask32, milliseconds, object, outOfRange } from '../validate.js'
@@ -253,6 +253,7 @@ export class Loop {
     options: IterateOptions = {},
   ): AsyncGenerator<number, void, undefined> {
     const { signal } = object(options)
+    numberOf(target)
     const mask = mask32(events, 'events')
     abortable(signal)
     this.#runner.assertOpen()

@@ -1,4 +1,4 @@
-import { EPOLLONESHOT } from '../constants.js'
+import { EPOLLET, EPOLLONESHOT } from '../constants.js'
 import { ClosedError, StaleRegistrationError } from '../errors.js'
 import { REASONS, type Target } from '../registration.js'
 import type { Runner } from './runner.js'
@@ -73,8 +73,8 @@ export function ready(
 }
 
 /**
- * `Loop.iterate` on checked arguments. Armed once for each step, so that what isn't asked for doesn't
- * keep the loop busy.
+ * `Loop.iterate` on checked arguments. What is level-triggered is armed anew for each step, so that it
+ * doesn't keep the loop busy while it isn't asked for; edges are gathered.
  */
 export async function* iterate(
   loop: Watcher,
@@ -82,30 +82,41 @@ export async function* iterate(
   events: number,
   { signal }: IterateOptions,
 ): AsyncGenerator<number, void, undefined> {
-  const mask = events | EPOLLONESHOT
+  const isEdge = (events & EPOLLET) !== 0
+  const mask = isEdge ? events : events | EPOLLONESHOT
   let source: PendingSource | undefined
-  let resolve!: (events: number) => void
-  let reject!: (reason: unknown) => void
-  const abort = () => reject(signal!.reason)
+  let waiting: { resolve(events: number): void; reject(reason: unknown): void } | undefined
+  let gathered = 0
+  let failure: { readonly reason: unknown } | undefined
+
+  const settle = (events: number) => {
+    gathered = (gathered | events) >>> 0
+    if (waiting === undefined) return
+    waiting.resolve(gathered)
+    gathered = 0
+    waiting = undefined
+  }
+  const fail = (reason: unknown) => {
+    failure ??= { reason }
+    waiting?.reject(reason)
+  }
+  const abort = () => fail(signal!.reason)
   const step = () =>
-    new Promise<number>((settle, fail) => {
-      resolve = settle
-      reject = fail
-      signal?.throwIfAborted()
-      loop.owner.assertOpen()
-      if (source !== undefined) {
-        source.modify(mask)
-        return
-      }
-      const made = new PendingSource(
-        loop.owner,
-        (events) => resolve(events),
-        (reason) => reject(reason),
-      )
-      loop.register(target, mask, made)
-      source = made
-      signal?.addEventListener('abort', abort)
+    new Promise<number>((resolve, reject) => {
+      waiting = { resolve, reject }
+      if (failure !== undefined) throw failure.reason
+      if (gathered !== 0) settle(0)
+      else if (source !== undefined) isEdge || source.modify(mask)
+      else source = begin()
     })
+  const begin = () => {
+    signal?.throwIfAborted()
+    const made = new PendingSource(loop.owner, settle, fail)
+    loop.register(target, mask, made)
+    signal?.addEventListener('abort', abort)
+    return made
+  }
+
   try {
     for (;;) yield await step()
   } finally {

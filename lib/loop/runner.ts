@@ -84,8 +84,11 @@ export class Runner implements Owner {
 
   schedule(ms: number, isRepeated: boolean, handler: Timer['handler']): Timer {
     const timer = this.#timers.make(this, ms, isRepeated, handler)
+    if (!this.#timers.isDirty) return timer
+    // An onStale may do this within a wait.
+    this.#list.isInterrupted = true
     // Many may be made at once.
-    if (this.#host !== undefined && !this.#isRunning && !this.#isArming && this.#timers.isDirty) {
+    if (this.#host !== undefined && !this.#isRunning && !this.#isArming) {
       this.#isArming = true
       process.nextTick(() => {
         this.#isArming = false
@@ -97,6 +100,7 @@ export class Runner implements Owner {
 
   defer(source: DeferSource): void {
     this.#deferred.push(source)
+    this.#list.isInterrupted = true
     if (this.#host !== undefined && !this.#isRunning) this.wake()
   }
 

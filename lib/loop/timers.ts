@@ -2,7 +2,7 @@ import FlatQueue from 'flatqueue'
 import { binding } from '../binding.js'
 import { CLOCK_MONOTONIC, TFD_CLOEXEC, TFD_NONBLOCK } from '../constants.js'
 import { check } from '../errors.js'
-import { OwnedFd } from '../fd.js'
+import { OwnedFd, opened } from '../fd.js'
 import { timerfd_create } from '../sys/timerfd.js'
 import { type Listener, type Owner, Source, type TimerHandler } from './source.js'
 
@@ -15,7 +15,7 @@ const LEAST_MS = 1e-6
 
 class ClockFd extends OwnedFd {
   constructor() {
-    super(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK), true, 'Loop')
+    super(opened(timerfd_create, CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK), true, 'Loop')
   }
 }
 
