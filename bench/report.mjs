@@ -3,7 +3,7 @@ import { cpus, release } from 'node:os'
 import { LIMIT } from './settings.mjs'
 
 /** How many digits a unit is worth. */
-const DIGITS = { '': 2, µs: 2, ms: 1, B: 0, 'B an event': 3 }
+const DIGITS = { '': 2, '×': 1, µs: 2, ms: 1, B: 0, 'B an event': 3 }
 
 export function report({ figures, rebuilds, zombies }) {
   const machine = `${cpus()[0].model}, Linux ${release()}, Node ${process.version}`
@@ -11,7 +11,7 @@ export function report({ figures, rebuilds, zombies }) {
     ...(figures.length > 0 ? [figureTable(figures)] : []),
     ...(rebuilds === undefined ? [] : [rebuildTable(rebuilds)]),
     ...(zombies === undefined ? [] : [zombieTable(zombies)]),
-    `${machine}, at most ${count(LIMIT)} descriptors; processor time, medians of paired turns.`,
+    `${machine}, at most ${count(LIMIT)} descriptors; processor time (wake-ups: by the clock), medians of paired turns.`,
   ].join('\n\n')
 }
 
@@ -25,17 +25,25 @@ function figureTable(figures) {
   return table(head, figures.map(figureRow))
 }
 
-function figureRow({ work, besides, beside, ours, value, quartiles, unit, goal }) {
+function figureRow({ work, besides, beside, ours, value, quartiles, unit, problem, ...rest }) {
+  if (problem !== undefined) return [work, '', '', problem, '']
+  const amount = rest.amounts === 'B' ? (bytes) => `${bytes.toFixed(0)} B` : time
   const number = (of) => of.toFixed(DIGITS[unit])
   const suffix = unit && ` ${unit}`
   const spread = quartiles === undefined ? '' : ` (${quartiles.map(number).join(' to ')})`
   return [
     work,
-    beside === undefined ? '' : `${besides}: ${time(beside)}`,
-    ours === undefined ? '' : time(ours),
+    beside === undefined ? '' : `${besides}: ${amount(beside)}`,
+    ours === undefined ? '' : amount(ours),
     `**${number(value)}${suffix}**${spread}`,
-    goal === 0 ? '0' : `≤ ${number(goal)}${suffix}`,
+    limit(rest, (of) => `${number(of)}${suffix}`),
   ]
+}
+
+function limit({ goal, least }, inWords) {
+  if (least !== undefined) return `≥ ${inWords(least)}`
+  if (goal === undefined) return ''
+  return goal === 0 ? '0' : `≤ ${inWords(goal)}`
 }
 
 function rebuildTable(rebuilds) {

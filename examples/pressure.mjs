@@ -5,7 +5,7 @@
 import { spawn } from 'node:child_process'
 import { constants, openSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
-import { EPOLLERR, EPOLLPRI, Fd, Loop } from 'genpoll'
+import { EPOLLPRI, Fd, Loop } from 'genpoll'
 
 const pressure = Fd.adopt(openSync('/proc/pressure/cpu', constants.O_RDWR | constants.O_NONBLOCK))
 // In microseconds, with the end of the string.
@@ -16,8 +16,8 @@ const busy = Array.from({ length: 2 * availableParallelism() + 1 }, () =>
 )
 const loop = new Loop()
 
-loop.watch(pressure, EPOLLPRI, (events, source) => {
-  console.log(events & EPOLLERR ? 'the trigger is gone' : 'too few processors')
+loop.watch(pressure, EPOLLPRI, (_events, source) => {
+  console.log('too few processors')
   source.remove()
 })
 loop.run()

@@ -106,7 +106,8 @@ bool Set(napi_env env, napi_value exports, const char* name, napi_status made, n
 
 bool SetNumber(napi_env env, napi_value exports, const char* name, int32_t number) {
   napi_value value;
-  return Set(env, exports, name, napi_create_int32(env, number, &value), value);
+  const napi_status made = napi_create_int32(env, number, &value);
+  return Set(env, exports, name, made, value);
 }
 
 bool SetArray(napi_env env, napi_value exports, const char* name, napi_typedarray_type type,

@@ -1,10 +1,12 @@
 // The loops of twins/loop.c on genpoll.
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { EFD_NONBLOCK, EPOLL_CTL_ADD, EPOLLET, EPOLLIN, Epoll, EventFd, Loop } from 'genpoll'
 import * as sys from 'genpoll/sys'
-import { serve, timed } from './serve.mjs'
+import { serve, timed, timedUntil } from './serve.mjs'
 
 const READY = 256
 let handled = 0
+const storage = new AsyncLocalStorage()
 
 const cases = {
   sys(n) {
@@ -50,16 +52,16 @@ const cases = {
 
   run(n) {
     const loop = new Loop()
-    const bell = new EventFd()
-    let left = n
-    loop.watch(bell, EPOLLIN, (_events, source) => {
-      handled += bell.read()
-      if (--left > 0) bell.write()
-      else source.remove()
-    })
-    bell.write()
+    pingPong(loop, n, () => {})
     loop.run()
-    bell.close()
+    loop.close()
+  },
+
+  /** The same with a handler that has a store. */
+  runWithStore(n) {
+    const loop = new Loop()
+    storage.run({}, () => pingPong(loop, n, () => {}))
+    loop.run()
     loop.close()
   },
 
@@ -77,6 +79,30 @@ const cases = {
   },
 }
 
+/** Rings until it has rung `n` times. */
+function pingPong(loop, n, whenDone) {
+  const bell = new EventFd()
+  let left = n
+  loop.watch(bell, EPOLLIN, () => {
+    handled += bell.read()
+    if (--left > 0) {
+      bell.write()
+    } else {
+      bell.close()
+      whenDone()
+    }
+  })
+  bell.write()
+}
+
+async function start(n) {
+  const loop = new Loop()
+  loop.start()
+  const ns = await timedUntil((end) => pingPong(loop, n, end))
+  loop.close()
+  return ns / n
+}
+
 function take(registration) {
   handled += registration.data.read()
 }
@@ -92,7 +118,8 @@ function call(registration, events) {
 /** Each case answers with the nanoseconds of processor time that one of its iterations took. */
 const perIteration = (run) => (n) => timed(() => run(n)) / n
 
-await serve(
-  Object.fromEntries(Object.entries(cases).map(([name, run]) => [name, perIteration(run)])),
-)
+await serve({
+  ...Object.fromEntries(Object.entries(cases).map(([name, run]) => [name, perIteration(run)])),
+  start,
+})
 if (handled === 0) process.exitCode = 1

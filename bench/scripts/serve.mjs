@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline'
 export async function serve(cases) {
   for await (const line of createInterface({ input: process.stdin })) {
     const [name, ...numbers] = line.split(' ')
-    console.log(JSON.stringify(cases[name](...numbers.map(Number)) ?? null))
+    console.log(JSON.stringify((await cases[name](...numbers.map(Number))) ?? null))
   }
 }
 
@@ -12,6 +12,14 @@ export async function serve(cases) {
 export function timed(work) {
   const start = process.cpuUsage()
   work()
+  const { user, system } = process.cpuUsage(start)
+  return 1000 * (user + system)
+}
+
+/** The same of work that goes on until it calls `end`. */
+export async function timedUntil(work) {
+  const start = process.cpuUsage()
+  await new Promise((end) => work(end))
   const { user, system } = process.cpuUsage(start)
   return 1000 * (user + system)
 }

@@ -85,6 +85,7 @@ export class Loop {
    */
   watch(target: Target, events: number, handler: WatchHandler, options?: AddOptions): WatchSource {
     const mask = mask32(events, 'events')
+    this.#runner.assertOpen()
     const source = new WatchSource(this.#runner, callable(handler))
     this.#register(target, mask, source, options)
     return source
@@ -158,7 +159,6 @@ export class Loop {
       source.registration = this.#runner.epoll.add(target, events, source, options)
     } catch (error) {
       source.discard()
-      if (!(source instanceof WatchSource)) source.descriptor.close()
       throw error
     }
   }
@@ -175,7 +175,8 @@ export class Loop {
   }
 
   /**
-   * Waits for events once and calls their handlers, or returns when the loop is woken.
+   * Waits for events once and calls their handlers. Returns too when the loop is woken, or a watched
+   * descriptor was closed.
    *
    * @param timeoutMs Fractions allowed; 0 looks once, a negative number waits as long as it takes.
    * @returns How many handlers were called.
@@ -239,7 +240,8 @@ export class Loop {
 
   /**
    * The events of a descriptor, one mask after the other. Registered while it is iterated over; what
-   * comes between two steps is told by the next.
+   * comes between two steps is told by the next. A step that is pending ends by its signal, not by
+   * `return()`.
    *
    * @throws as `ready`, at the step that finds it.
    * @example

@@ -9,11 +9,12 @@ import type { InterestList } from '../interest-list.js'
 import type { Registration } from '../registration.js'
 import { withCode } from '../validate.js'
 import { Host } from './host.js'
-import type { DeferSource, Listener, Owner } from './source.js'
+import type { DeferSource, Listener, Owner, Source } from './source.js'
 import { type Timer, Timers } from './timers.js'
 
 /** The turns of a loop: what it waits on, and whose thread does the waiting. */
 export class Runner implements Owner {
+  /** How many handlers were called. */
   calls = 0
   readonly epoll: Epoll<Listener>
   /** Names the loop to other threads. */
@@ -31,29 +32,34 @@ export class Runner implements Owner {
   #isWoken = false
   #isArming = false
   #host: Host | undefined
+  /** Whose handler was called last in this turn. */
+  #last: Source | undefined
 
   constructor(options: EpollOptions) {
     const epoll = new Epoll<Listener>(options)
     let timers: Timers | undefined
+    let bell: EventFd | undefined
     try {
       timers = new Timers()
-      this.#bell = new EventFd()
+      bell = new EventFd()
+      // Edges: what rings needn't be read, and is set again before it rings again.
+      epoll.addAll([
+        [bell, EPOLLIN | EPOLLET, { dispatch: () => this.#learn(), end: () => {} }],
+        [timers, EPOLLIN | EPOLLET, timers],
+      ])
     } catch (error) {
+      bell?.close()
       timers?.close()
       epoll.close()
       throw error
     }
+    check(binding.interest_bell(epoll.fd, bell.fd), 'epoll_ctl')
     this.epoll = epoll
     this.#timers = timers
+    this.#bell = bell
     this.#list = Epoll.listOf(epoll)
     this.#list.onEnd = ({ data }) => data.end()
-    // Edges: what rings needn't be read, and is set again before it rings again.
-    epoll.addAll([
-      [this.#bell, EPOLLIN | EPOLLET, { dispatch: () => this.#learn(), end: () => {} }],
-      [timers, EPOLLIN | EPOLLET, timers],
-    ])
-    check(binding.interest_bell(epoll.fd, this.#bell.fd), 'epoll_ctl')
-    this.waker = Object.freeze(fdTable.token(this.#bell.fd))
+    this.waker = Object.freeze(fdTable.token(bell.fd))
   }
 
   get closed(): boolean {
@@ -62,6 +68,11 @@ export class Runner implements Owner {
 
   assertOpen(): void {
     if (this.closed) throw atCaller(new ClosedError('Loop'))
+  }
+
+  note(source: Source): void {
+    this.calls++
+    this.#last = source
   }
 
   count(change: number): void {
@@ -150,6 +161,7 @@ export class Runner implements Owner {
   #turn(timeoutMs: number): void {
     if (this.#timers.isDirty) this.#timers.arm()
     this.#list.isInterrupted = false
+    this.#last = undefined
     this.epoll.wait(this.#deferred.length > 0 ? 0 : timeoutMs, visit)
     if (this.#deferred.length > 0) this.#runDeferred()
   }
@@ -182,11 +194,17 @@ export class Runner implements Owner {
       try {
         this.#turn(0)
       } catch (error) {
-        binding.report_exception(error)
+        this.#report(error)
       }
     } while (!this.closed && this.#list.isPending)
     this.#isRunning = false
     if (!this.closed) this.#prepare()
+  }
+
+  /** Who listens for it does so in the context of the handler that has thrown, as everywhere in Node. */
+  #report(error: unknown): void {
+    if (this.#last === undefined) binding.report_exception(error)
+    else this.#last.runInAsyncScope(binding.report_exception, undefined, error)
   }
 
   /** Before Node's loop waits for us. */
@@ -216,7 +234,14 @@ export class Runner implements Owner {
       if (ended < 0) return
       const registration = this.#list.registrations[ended]
       // Whoever is closing the number may not have come to the table yet: this waits for it.
-      if (registration !== undefined) this.#list.learn(registration)
+      try {
+        if (registration !== undefined) this.#list.learn(registration)
+        /* c8 ignore start: a signal source whose signals can't be unblocked. */
+      } catch (error) {
+        this.wake() // for the others
+        throw error
+      }
+      /* c8 ignore stop */
     }
   }
 

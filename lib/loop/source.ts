@@ -16,8 +16,8 @@ export type DeferHandler = () => void
 
 /** @internal What sources need of their loop. */
 export interface Owner {
-  /** How many handlers were called. */
-  calls: number
+  /** The handler of a source is about to be called. */
+  note(source: Source): void
   /** So many more sources are reason to go on. */
   count(change: number): void
 }
@@ -149,7 +149,7 @@ export class WatchSource extends RegisteredSource {
 
   /** @internal */
   dispatch(events: number): void {
-    this.owner.calls++
+    this.owner.note(this)
     this.runInAsyncScope(this.handler, undefined, events, this)
   }
 }
@@ -164,8 +164,8 @@ abstract class OwningSource<D extends OwnedFd> extends RegisteredSource {
     super(type, owner)
   }
 
-  override end(): void {
-    super.end()
+  override discard(): void {
+    super.discard()
     this.descriptor.close()
   }
 }
@@ -184,7 +184,7 @@ export class SignalSource extends OwningSource<SignalFd> {
     while (this.isActive) {
       const info = this.descriptor.read()
       if (info === null) return
-      this.owner.calls++
+      this.owner.note(this)
       this.runInAsyncScope(this.handler, undefined, info, this)
     }
   }
@@ -203,7 +203,7 @@ export class ChildSource extends OwningSource<PidFd> {
   dispatch(): void {
     const exit = this.descriptor.info()
     this.remove()
-    this.owner.calls++
+    this.owner.note(this)
     this.runInAsyncScope(this.handler, undefined, exit, this)
   }
 }
@@ -220,7 +220,7 @@ export class DeferSource extends Source {
   run(): void {
     if (!this.isActive) return
     this.end()
-    this.owner.calls++
+    this.owner.note(this)
     this.runInAsyncScope(this.handler)
   }
 }

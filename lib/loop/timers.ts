@@ -58,13 +58,14 @@ export class Timer extends Source {
     } else {
       this.discard()
     }
-    this.owner.calls++
+    this.owner.note(this)
     this.runInAsyncScope(this.handler, undefined, expirations, this)
   }
 
   override end(): void {
-    if (this.isActive) this.#timers.noteRemoved()
+    if (!this.isActive) return
     super.end()
+    this.#timers.noteRemoved()
   }
 }
 

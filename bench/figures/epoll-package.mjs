@@ -1,0 +1,53 @@
+// Events per second beside npm's `epoll`, which hands over one event at a time from a thread.
+import { compare, startNode, takeTurns } from '../measure.mjs'
+import { installPeers } from '../peers.mjs'
+import { isQuick } from '../settings.mjs'
+
+const PROCESSES = isQuick ? 1 : 2
+const TURNS = isQuick ? 5 : 13
+const EVENTS = isQuick ? 64_000 : 256_000
+const PEER_EVENTS = isQuick ? 2000 : 6000
+
+const CASES = [
+  { work: 'owned, `start()`', name: 'startOwned', least: 30 },
+  { work: 'owned, `run()`', name: 'runOwned', least: 30 },
+  { work: 'plain numbers, `start()`', name: 'startForeign', least: 11 },
+  { work: 'plain numbers, `run()`', name: 'runForeign', least: 11 },
+]
+
+export async function epollPackage() {
+  const problem = installPeers()
+  const cases = CASES.map((each) => ({
+    ...each,
+    work: `256 ready, events a second: ${each.work}`,
+    pairs: [],
+  }))
+  if (problem !== undefined) return { figures: cases.map(({ work }) => ({ work, problem })) }
+  for (let i = 0; i < PROCESSES; i++) await measure(cases, `process ${i + 1} of ${PROCESSES}`)
+  const times = ({ ours, beside }) => beside / ours
+  return {
+    figures: cases.map(({ work, least, pairs }) => ({
+      work,
+      besides: '`epoll`, an event',
+      ...compare(pairs, times),
+      unit: '×',
+      least,
+    })),
+  }
+}
+
+async function measure(cases, where) {
+  const library = startNode('epoll-package')
+  await library.run('peer', 10_000)
+  for (const { work, name, pairs } of cases) {
+    await library.run(name, 500_000) // warm
+    const turns = await takeTurns(
+      `${work}, ${where}`,
+      TURNS,
+      () => library.run(name, EVENTS),
+      () => library.run('peer', PEER_EVENTS),
+    )
+    pairs.push(...turns)
+  }
+  library.stop()
+}

@@ -1,0 +1,34 @@
+// What others have made, to compare with: installed into peers/ when it is first asked for.
+import { execFileSync } from 'node:child_process'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { progress } from './measure.mjs'
+import { here } from './settings.mjs'
+
+const stamp = here('peers/node_modules/.stamp')
+const wanted = `${process.version}\n${readFileSync(here('peers/package-lock.json'), 'utf8')}`
+
+/** Returns why they can't be had, if they can't. */
+export function installPeers() {
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return undefined
+  try {
+    // The scripts of a package would build it with whatever they find; it is built as ours is.
+    const install = ['ci', '--prefix', here('peers'), '--ignore-scripts', '--no-progress']
+    step('installing the package `epoll`', 'npm', install)
+    const addon = ['rebuild', '--directory', here('peers/node_modules/epoll')]
+    step('building it', process.execPath, [here('../scripts/node-gyp.mjs'), ...addon])
+    writeFileSync(stamp, wanted)
+    return undefined
+  } catch (error) {
+    return error.message
+  }
+}
+
+function step(what, file, args) {
+  progress(`${what}…`)
+  try {
+    execFileSync(file, args, { stdio: 'pipe' })
+  } catch (error) {
+    const said = error.stderr?.toString().trim().split('\n').at(-1)
+    throw new Error(`${what} failed: ${said || error.message}`)
+  }
+}
