@@ -28,7 +28,7 @@ function step(what, file, args) {
   try {
     execFileSync(file, args, { stdio: 'pipe' })
   } catch (error) {
-    const said = error.stderr?.toString().trim().split('\n').at(-1)
-    throw new Error(`${what} failed: ${said || error.message}`)
+    const said = `${error.stderr ?? ''}`.split('\n').find((line) => /\berr/i.test(line))
+    throw new Error(`${what} failed: ${said ?? error.message}`)
   }
 }

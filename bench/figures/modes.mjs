@@ -2,9 +2,9 @@
 import { compare, startNode, startTwin, takeTurns } from '../measure.mjs'
 import { isQuick } from '../settings.mjs'
 
-const PROCESSES = isQuick ? 2 : 5
+const PROCESSES = isQuick ? 2 : 4
 const TURNS = isQuick ? 3 : 5
-const TURN_NS = isQuick ? 3e7 : 6e7
+const TURN_NS = isQuick ? 3e7 : 4e7
 
 const node = (name) => ({ name, begin: () => startNode('loop') })
 const c = (name) => ({ name, begin: () => startTwin('loop') })
@@ -46,7 +46,7 @@ async function measure({ work, besides, ours, beside }) {
 
 async function prepare({ name, begin }) {
   const { run, stop } = begin()
-  await run(name, 200_000) // compiled and warm
+  await run(name, 150_000) // compiled and warm
   const perTurn = Math.ceil(TURN_NS / (await run(name, 20_000)))
   return { turn: () => run(name, perTurn), stop }
 }

@@ -3,8 +3,8 @@ import { compare, startNode, takeTurns } from '../measure.mjs'
 import { isQuick } from '../settings.mjs'
 
 const PROCESSES = isQuick ? 1 : 2
-const TURNS = isQuick ? 5 : 11
-const WARM = 5
+const TURNS = isQuick ? 5 : 9
+const WARM = 4
 const TIMERS = 100_000
 /** A prime: with it the order in which they fall due is as good as none. */
 const UNORDERED = 7919

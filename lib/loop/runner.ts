@@ -36,30 +36,28 @@ export class Runner implements Owner {
   #last: Source | undefined
 
   constructor(options: EpollOptions) {
-    const epoll = new Epoll<Listener>(options)
-    let timers: Timers | undefined
-    let bell: EventFd | undefined
+    const made: { close(): void }[] = []
+    const keep = <T extends { close(): void }>(one: T): T => {
+      made.unshift(one)
+      return one
+    }
     try {
-      timers = new Timers()
-      bell = new EventFd()
+      this.epoll = keep(new Epoll<Listener>(options))
+      this.#timers = keep(new Timers())
+      this.#bell = keep(new EventFd())
       // Edges: what rings needn't be read, and is set again before it rings again.
-      epoll.addAll([
-        [bell, EPOLLIN | EPOLLET, { dispatch: () => this.#learn(), end: () => {} }],
-        [timers, EPOLLIN | EPOLLET, timers],
+      this.epoll.addAll([
+        [this.#bell, EPOLLIN | EPOLLET, { dispatch: () => this.#learn(), end: () => {} }],
+        [this.#timers, EPOLLIN | EPOLLET, this.#timers],
       ])
     } catch (error) {
-      bell?.close()
-      timers?.close()
-      epoll.close()
+      for (const one of made) one.close()
       throw error
     }
-    check(binding.interest_bell(epoll.fd, bell.fd), 'epoll_ctl')
-    this.epoll = epoll
-    this.#timers = timers
-    this.#bell = bell
-    this.#list = Epoll.listOf(epoll)
+    check(binding.interest_bell(this.epoll.fd, this.#bell.fd), 'epoll_ctl')
+    this.#list = Epoll.listOf(this.epoll)
     this.#list.onEnd = ({ data }) => data.end()
-    this.waker = Object.freeze(fdTable.token(bell.fd))
+    this.waker = Object.freeze(fdTable.token(this.#bell.fd))
   }
 
   get closed(): boolean {
@@ -81,6 +79,10 @@ export class Runner implements Owner {
     if (this.#host !== undefined) this.#host.isReferenced = hasReason
     // By what a wait has learnt there may be nothing left to wait for.
     if (!hasReason) this.#list.isInterrupted = true
+  }
+
+  noteTimerRemoved(): void {
+    this.#timers.noteRemoved()
   }
 
   set isReferenced(isReferenced: boolean) {

@@ -20,6 +20,8 @@ export interface Owner {
   note(source: Source): void
   /** So many more sources are reason to go on. */
   count(change: number): void
+  /** One that is in the queue of timers isn't active any more. */
+  noteTimerRemoved(): void
 }
 
 /** @internal What an interest list holds for a loop: whoever is to hear of an event. */

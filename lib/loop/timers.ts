@@ -13,51 +13,30 @@ const MOST_REMOVED = 64
 /** What comes more often than that can't be told apart. */
 const LEAST_MS = 1e-6
 
+/** Where many are due one after the other, they are fired together, up to that late. */
+const REST_MS = 0.1
+
 class ClockFd extends OwnedFd {
   constructor() {
     super(opened(timerfd_create, CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK), true, 'Loop')
   }
 }
 
-/** @internal A timer of a loop. Times are those of `performance.now()`. */
+/** @internal A timer of a loop that fires once. Times are those of `performance.now()`. */
 export class Timer extends Source {
-  /** How often it has fired. */
-  #count = 0
-  readonly #startMs: number
-  readonly #intervalMs: number
-  readonly #isRepeated: boolean
-  readonly handler: TimerHandler
-  readonly #timers: Timers
-
   constructor(
     owner: Owner,
-    timers: Timers,
-    intervalMs: number,
-    isRepeated: boolean,
-    handler: TimerHandler,
+    readonly handler: TimerHandler,
   ) {
     super('GENPOLL_TIMER', owner)
-    this.#startMs = performance.now()
-    this.#intervalMs = isRepeated ? Math.max(LEAST_MS, intervalMs) : intervalMs
-    this.#isRepeated = isRepeated
-    this.handler = handler
-    this.#timers = timers
   }
 
-  /** When it is due. From the start each time: what is added up drifts. */
-  get dueMs(): number {
-    return this.#startMs + (this.#count + 1) * this.#intervalMs
+  fire(_timers: Timers, _nowMs: number): void {
+    this.discard()
+    this.call(1)
   }
 
-  fire(nowMs: number): void {
-    let expirations = 1
-    if (this.#isRepeated) {
-      expirations += Math.floor((nowMs - this.dueMs) / this.#intervalMs)
-      this.#count += expirations
-      this.#timers.add(this)
-    } else {
-      this.discard()
-    }
+  protected call(expirations: number): void {
     this.owner.note(this)
     this.runInAsyncScope(this.handler, undefined, expirations, this)
   }
@@ -65,7 +44,34 @@ export class Timer extends Source {
   override end(): void {
     if (!this.isActive) return
     super.end()
-    this.#timers.noteRemoved()
+    this.owner.noteTimerRemoved()
+  }
+}
+
+/** One that fires again and again. */
+class Ticker extends Timer {
+  /** How often it has fired. */
+  #count = 0
+
+  constructor(
+    owner: Owner,
+    handler: TimerHandler,
+    readonly startMs: number,
+    readonly intervalMs: number,
+  ) {
+    super(owner, handler)
+  }
+
+  /** From the start each time: what is added up drifts. */
+  get dueMs(): number {
+    return this.startMs + (this.#count + 1) * this.intervalMs
+  }
+
+  override fire(timers: Timers, nowMs: number): void {
+    const expirations = 1 + Math.floor((nowMs - this.dueMs) / this.intervalMs)
+    this.#count += expirations
+    timers.add(this, this.dueMs)
+    this.call(expirations)
   }
 }
 
@@ -74,6 +80,8 @@ export class Timers implements Listener {
   readonly #clock = new ClockFd()
   #queue = new FlatQueue<Timer>()
   #removed = 0
+  /** The clock doesn't ring before. */
+  #restMs = 0
   /** When the clock rings. */
   #armedMs = Number.POSITIVE_INFINITY
 
@@ -87,31 +95,34 @@ export class Timers implements Listener {
   }
 
   make(owner: Owner, ms: number, isRepeated: boolean, handler: TimerHandler): Timer {
-    const timer = new Timer(owner, this, ms, isRepeated, handler)
-    this.add(timer)
-    return timer
+    const nowMs = performance.now()
+    if (!isRepeated) return this.add(new Timer(owner, handler), nowMs + ms)
+    const ticker = new Ticker(owner, handler, nowMs, Math.max(LEAST_MS, ms))
+    return this.add(ticker, ticker.dueMs)
   }
 
-  add(timer: Timer): void {
-    this.#queue.push(timer, timer.dueMs)
+  add(timer: Timer, dueMs: number): Timer {
+    this.#queue.push(timer, dueMs)
+    return timer
   }
 
   /** One that is in the queue isn't active any more. */
   noteRemoved(): void {
     this.#removed++
     if (this.#removed <= MOST_REMOVED || 2 * this.#removed <= this.#queue.length) return
-    const { ids, length } = this.#queue
+    const { ids, values, length } = this.#queue
     this.#queue = new FlatQueue()
     this.#removed = 0
-    for (let i = 0; i < length; i++) if (ids[i]!.isActive) this.add(ids[i]!)
+    for (let i = 0; i < length; i++) if (ids[i]!.isActive) this.add(ids[i]!, values[i]!)
   }
 
   /** Sets the clock. One that rang too early, for a timer that was removed, is set then. */
   arm(): void {
     if (!this.isDirty) return
     this.#armedMs = this.#queue.peekValue()!
+    const ringMs = Math.max(this.#armedMs, this.#restMs)
     // Rounded up: never early. 0 would disarm it.
-    const ns = Math.max(1, Math.ceil((this.#armedMs - performance.now()) * 1e6))
+    const ns = Math.max(1, Math.ceil((ringMs - performance.now()) * 1e6))
     // Halves of the wide registers 0 and 1.
     registers[8] = (ns % 2 ** 32) | 0
     registers[9] = ns / 2 ** 32
@@ -123,12 +134,17 @@ export class Timers implements Listener {
   dispatch(): void {
     this.#armedMs = Number.POSITIVE_INFINITY
     const nowMs = performance.now()
+    let fired = 0
+    // A handler may have it replaced, by removing many.
     while (this.#queue.length > 0 && this.#queue.peekValue()! <= nowMs) {
-      const timer = this.#queue.pop()!
-      if (timer.isActive) timer.fire(nowMs)
+      const queue = this.#queue
+      const timer = queue.pop()!
+      queue.ids[queue.length] = undefined as never // it would keep what was taken from it
+      fired++
+      if (timer.isActive) timer.fire(this, nowMs)
       else this.#removed--
     }
-    this.#queue.shrink() // it keeps what was taken from it
+    this.#restMs = fired > 1 ? nowMs + REST_MS : 0
   }
 
   end(): void {}
