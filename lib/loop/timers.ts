@@ -14,7 +14,7 @@ const MOST_REMOVED = 64
 const LEAST_MS = 1e-6
 
 /** Where many are due one after the other, they are fired together, up to that late. */
-const REST_MS = 0.1
+const REST_MS = 0.25
 
 class ClockFd extends OwnedFd {
   constructor() {
