@@ -94,7 +94,8 @@ let pinnedBufferBytes = -1
 
 /** Makes `out` the place where waits write their events, of three words each. */
 export function pinEvents(out: Uint32Array): void {
-  if (out === pinnedEvents && typedArrayBytes.call(out) === pinnedEventsBytes) return
+  if (out !== undefined && out === pinnedEvents && typedArrayBytes.call(out) === pinnedEventsBytes)
+    return
   if (typedArrayKind.call(out) !== 'Uint32Array') throw invalidType('out', 'a Uint32Array', out)
   const bytes = bytesOf(out, 'out')
   if (bytes < 12) throw outOfRange('out', 'three words long, or more', out)

@@ -1,6 +1,7 @@
 // Memory that isn't what it seems: taken away, resized, or in disguise. Nothing outside of it may be
 // touched, and an empty result mustn't pass for the end of a file.
 
+import { execFileSync } from 'node:child_process'
 import * as sys from 'genpoll/sys'
 import { test } from './fixtures/check.js'
 import { pipe, ready } from './fixtures/descriptors.js'
@@ -167,4 +168,11 @@ test('only a real Uint32Array takes events', (t) => {
     t.throws(() => sys.epoll_pwait2(epfd, impostor as never, 0n), expected)
   }
   sys.close(epfd)
+})
+
+test('no memory at all is refused, by the very first wait of a process too', (t) => {
+  const code = 'try { sys.epoll_pwait(0, undefined, 0) } catch ({ code }) { console.log(code) }'
+  const script = `import * as sys from 'genpoll/sys'; ${code}`
+  const output = execFileSync(process.execPath, ['--input-type=module', '--eval', script])
+  t.equal(String(output), `${TYPE.code}\n`)
 })
