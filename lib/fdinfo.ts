@@ -19,7 +19,8 @@ export interface KernelEntry {
 export function readFdinfo(epfd: number): string {
   const path = `/proc/self/fdinfo/${epfd}`
   try {
-    return process.getBuiltinModule('node:fs').readFileSync(path, 'latin1')
+    // As UTF-8 it is read within one native call: a worker that is terminated leaves nothing open.
+    return process.getBuiltinModule('node:fs').readFileSync(path, 'utf8')
   } catch (cause) {
     throw new UnsupportedError(`What an epoll holds is read from ${path}, which needs /proc`, {
       cause,
