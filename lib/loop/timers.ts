@@ -14,6 +14,7 @@ const MOST_REMOVED = 64
 const LEAST_MS = 1e-6
 
 /** Where many are due one after the other, they are fired together, up to that late. */
+const MANY = 8
 const REST_MS = 0.25
 
 class ClockFd extends OwnedFd {
@@ -144,7 +145,7 @@ export class Timers implements Listener {
       if (timer.isActive) timer.fire(this, nowMs)
       else this.#removed--
     }
-    this.#restMs = fired > 1 ? nowMs + REST_MS : 0
+    this.#restMs = fired < MANY ? 0 : nowMs + REST_MS
   }
 
   end(): void {}
