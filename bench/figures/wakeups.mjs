@@ -52,6 +52,6 @@ function figuresOf(who, besides, pairs, goal) {
   return [
     figure('half a round trip', 'half', 'median', { goal }),
     figure('99 of 100 are sooner than', 'half', 'p99'),
-    figure('one way', 'way', 'median'),
+    figure('one way', 'way', 'median', { goal }),
   ]
 }
