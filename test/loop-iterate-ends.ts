@@ -43,6 +43,22 @@ test('an abort after the end reaches nobody', async (t) => {
   assertGone(t, loop, bell, abort)
 })
 
+test('return() ends the step that waits, and those behind it', async (t) => {
+  for (const first of [false, true]) {
+    using loop = startedLoop()
+    using bell = ready()
+    const abort = new AbortController()
+    const steps = loop.iterate(bell, EPOLLIN, abort)
+    if (first) await steps.next()
+    bell.read()
+    const waiting = [steps.next(), steps.next()]
+    await turns()
+    const end = steps.return()
+    t.strictSame(await Promise.all([...waiting, end]), [END, END, END])
+    assertGone(t, loop, bell, abort)
+  }
+})
+
 for (const [by, close] of Object.entries(CLOSINGS)) {
   test(`closed by ${by} during a step or between two: that, or the next one, rejects`, async (t) => {
     await using partner = await Partner.start()

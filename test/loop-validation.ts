@@ -126,6 +126,7 @@ withoutEffect('signal refuses bad signals and handlers', (t, loop) => {
   }
   for (const value of [undefined, null]) t.throws(() => loop.signal(value as never, ignore), TYPE)
   for (const value of [0, -1, 65]) t.throws(() => loop.signal(value, ignore), RANGE)
+  for (const none of [[], new Set<number>()]) t.throws(() => loop.signal(none, ignore), RANGE)
 })
 
 withoutEffect('child refuses bad pids and handlers', (t, loop) => {

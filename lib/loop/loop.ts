@@ -3,7 +3,7 @@ import type { AddOptions, EpollOptions } from '../epoll-options.js'
 import { PidFd } from '../pidfd.js'
 import { numberOf, type Target } from '../registration.js'
 import { SignalFd } from '../signalfd.js'
-import type { Signal } from '../signals.js'
+import { type Signal, signalNumbers } from '../signals.js'
 import { invalidType, mask32, milliseconds, object, outOfRange } from '../validate.js'
 import { type IterateOptions, iterate, type ReadyOptions, ready, type Watcher } from './promises.js'
 import { Runner } from './runner.js'
@@ -114,13 +114,16 @@ export class Loop {
    * else: see `SignalFd`. Where two loops ask for the same signal, each one that comes is heard by one
    * of them.
    *
-   * @throws as `SignalFd`.
+   * @param signals One or more, by name or number.
+   * @throws as `SignalFd`; `RangeError` for none at all: the loop would wait for ever.
    */
   signal(signals: Signal | Iterable<Signal>, handler: SignalHandler): Source {
     this.#runner.assertOpen()
     callable(handler)
     const isOne = typeof signals === 'string' || typeof signals === 'number'
-    const descriptor = new SignalFd(isOne ? [signals] : signals)
+    const numbers = signalNumbers(isOne ? [signals] : signals, 'signals')
+    if (numbers.length === 0) throw outOfRange('signals', 'at least one signal', numbers)
+    const descriptor = new SignalFd(numbers)
     const source = new SignalSource(this.#runner, descriptor, handler)
     this.#register(descriptor, EPOLLIN, source)
     return source
@@ -240,8 +243,7 @@ export class Loop {
 
   /**
    * The events of a descriptor, one mask after the other. Registered while it is iterated over; what
-   * comes between two steps is told by the next. A step that is pending ends by its signal, not by
-   * `return()`.
+   * comes between two steps is told by the next. `return()` ends a step that is pending as well.
    *
    * @throws as `ready`, at the step that finds it.
    * @example

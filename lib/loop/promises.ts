@@ -76,7 +76,7 @@ export function ready(
  * `Loop.iterate` on checked arguments. What is level-triggered is armed anew for each step, so that it
  * doesn't keep the loop busy while it isn't asked for; edges are gathered.
  */
-export async function* iterate(
+export function iterate(
   loop: Watcher,
   target: Target,
   events: number,
@@ -85,7 +85,9 @@ export async function* iterate(
   const isEdge = (events & EPOLLET) !== 0
   const mask = isEdge ? events : events | EPOLLONESHOT
   let source: PendingSource | undefined
-  let waiting: { resolve(events: number): void; reject(reason: unknown): void } | undefined
+  let waiting:
+    | { resolve(events: number | undefined): void; reject(reason: unknown): void }
+    | undefined
   let gathered = 0
   let failure: { readonly reason: unknown } | undefined
 
@@ -102,7 +104,7 @@ export async function* iterate(
   }
   const abort = () => fail(signal!.reason)
   const step = () =>
-    new Promise<number>((resolve, reject) => {
+    new Promise<number | undefined>((resolve, reject) => {
       waiting = { resolve, reject }
       if (failure !== undefined) throw failure.reason
       if (gathered !== 0) settle(0)
@@ -116,11 +118,21 @@ export async function* iterate(
     signal?.addEventListener('abort', abort)
     return made
   }
-
-  try {
-    for (;;) yield await step()
-  } finally {
-    signal?.removeEventListener('abort', abort)
-    source?.remove()
+  async function* generate() {
+    try {
+      for (let events = await step(); events !== undefined; events = await step()) yield events
+    } finally {
+      signal?.removeEventListener('abort', abort)
+      source?.remove()
+    }
   }
+
+  const generator = generate()
+  // A generator's own waits for the step that is pending, and that may be for ever.
+  const finish = generator.return.bind(generator)
+  generator.return = (value) => {
+    waiting?.resolve(undefined)
+    return finish(value)
+  }
+  return generator
 }
