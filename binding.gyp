@@ -12,6 +12,7 @@
         ['OS=="linux"', {
           'sources': [
             'src/addon.cc',
+            'src/address.cc',
             'src/epoll.cc',
             'src/eventfd.cc',
             'src/evict.cc',
@@ -24,14 +25,16 @@
             'src/interest_entry.cc',
             'src/interest_list.cc',
             'src/interest_replace.cc',
-            'src/witness.cc',
+            'src/message.cc',
             'src/pidfd.cc',
             'src/probe.cc',
             'src/same_file.cc',
             'src/signal_mask.cc',
             'src/signalfd.cc',
+            'src/socket.cc',
             'src/tasks.cc',
             'src/timerfd.cc',
+            'src/witness.cc',
           ],
           'include_dirs': ['<!(node -p "require(\'node-addon-api\').include_dir")'],
           'defines': [

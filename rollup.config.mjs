@@ -4,6 +4,8 @@ import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 
 const isOfCommand = (id) => id.includes('/.build/cli/')
+/** Beside what most programs import, which is one file. */
+const isApart = (id) => isOfCommand(id) || id.includes('/.build/net/')
 
 /** A module with the source map that tsc made for it, so that stacks and coverage show lib/. */
 const withSourceMap = {
@@ -18,6 +20,7 @@ export default {
   input: {
     index: '.build/index.js',
     'sys/index': '.build/sys/index.js',
+    'net/index': '.build/net/index.js',
     'cli/main': '.build/cli/main.js',
     'cli/ringer': '.build/cli/ringer.js',
   },
@@ -26,7 +29,7 @@ export default {
   output: {
     dir: 'dist',
     sourcemap: true,
-    manualChunks: (id) => (isOfCommand(id) || basename(id) === 'index.js' ? undefined : 'core'),
+    manualChunks: (id) => (isApart(id) || basename(id) === 'index.js' ? undefined : 'core'),
     chunkFileNames: ({ moduleIds }) =>
       isOfCommand(moduleIds.at(-1)) ? 'cli/[name].js' : '[name].js',
   },

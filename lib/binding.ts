@@ -44,6 +44,7 @@ function unsupported(): Binding {
   const values: Record<string, unknown> = {
     registers: new Int32Array(16),
     wideRegisters: new BigUint64Array(4),
+    address: new Uint8Array(128),
     generations: new Int32Array(0),
     SIGRTMIN: 34,
     SIGRTMAX: 64,

@@ -32,10 +32,10 @@ const collected = new FinalizationRegistry<Remains>(({ kind, fd, since, stack, u
 })
 
 /**
- * Calls what makes a descriptor that is to be owned. It is from the first moment: a worker can be
- * terminated before an `OwnedFd` is made of it.
+ * Calls what makes descriptors that are to be owned. They are from the first moment: a worker can be
+ * terminated before an `OwnedFd` is made of them.
  */
-export function opened<A extends unknown[]>(open: (...args: A) => number, ...args: A): number {
+export function opened<A extends unknown[], R>(open: (...args: A) => R, ...args: A): R {
   binding.fd_own_next(1)
   try {
     return open(...args)

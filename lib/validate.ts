@@ -16,6 +16,14 @@ export function outOfRange(name: string, expected: string, received: unknown): R
   )
 }
 
+/** An argument of the right type that is none of the values it can be: `TypeError` with Node's code. */
+export function invalidValue(name: string, expected: string, received: unknown): TypeError {
+  return withCode(
+    new TypeError(`The "${name}" argument must be ${expected}. Received ${show(received)}`),
+    'ERR_INVALID_ARG_VALUE',
+  )
+}
+
 export function withCode<E extends Error>(error: E, code: string): E {
   return Object.assign(error, { code })
 }

@@ -66,22 +66,7 @@ napi_value Pin(napi_env env, napi_callback_info info) {
   size_t count = 1;
   void* data;
   napi_get_cb_info(env, info, &count, &view, nullptr, &data);
-  Pinned& pinned = static_cast<State*>(data)->*Where;
-  pinned = {};
-  bool is_data_view = false;
-  napi_is_dataview(env, view, &is_data_view);
-  void* memory = nullptr;
-  size_t length = 0;
-  if (is_data_view) {
-    napi_get_dataview_info(env, view, &length, &memory, nullptr, nullptr);
-  } else {
-    napi_typedarray_type type;
-    if (napi_get_typedarray_info(env, view, &type, &length, &memory, nullptr, nullptr) == napi_ok) {
-      static constexpr size_t kWidth[] = {1, 1, 1, 2, 2, 4, 4, 4, 8, 8, 8};
-      length *= static_cast<size_t>(type) < sizeof kWidth / sizeof *kWidth ? kWidth[type] : 0;
-    }
-  }
-  if (memory != nullptr) pinned = {static_cast<uint8_t*>(memory), length};
+  static_cast<State*>(data)->*Where = MemoryOf(env, view);
   return nullptr;
 }
 
@@ -93,9 +78,10 @@ const Export kOwnExports[] = {
 };
 
 const Export* const kExports[] = {
-    kOwnExports,        kEpollExports,   kInterestExports, kHostLoopExports, kHostPollExports,
-    kFdExports,         kEventfdExports, kTimerfdExports,  kPidfdExports,    kSignalfdExports,
-    kSignalMaskExports, kProbeExports,   kSameFileExports,
+    kOwnExports,      kEpollExports,    kInterestExports,   kHostLoopExports,
+    kHostPollExports, kFdExports,       kEventfdExports,    kTimerfdExports,
+    kPidfdExports,    kSignalfdExports, kSignalMaskExports, kProbeExports,
+    kSameFileExports, kAddressExports,  kSocketExports,     kMessageExports,
 };
 
 // Where a worker is terminated while it loads the addon, every call of Node-API fails from then on,
@@ -120,17 +106,20 @@ bool SetArray(napi_env env, napi_value exports, const char* name, napi_typedarra
 bool SetRegisters(napi_env env, napi_value exports, State& state) {
   void* memory;
   napi_value buffer;
-  if (napi_create_arraybuffer(env, kRegisterBytes, &memory, &buffer) != napi_ok) return false;
-  memset(memory, 0, kRegisterBytes);
+  if (napi_create_arraybuffer(env, kRegisterBytes + kAddressBytes, &memory, &buffer) != napi_ok)
+    return false;
+  memset(memory, 0, kRegisterBytes + kAddressBytes);
   state.registers = static_cast<int32_t*>(memory);
   state.wide = reinterpret_cast<uint64_t*>(state.registers + kRegisters);
+  state.address = static_cast<uint8_t*>(memory) + kRegisterBytes;
   // lib/ keeps the views, but the memory must outlive even a module that is only half loaded.
   napi_ref keep;
   return napi_create_reference(env, buffer, 1, &keep) == napi_ok &&
          SetArray(env, exports, "registers", napi_int32_array, kRegisterBytes / sizeof(int32_t),
                   buffer, 0) &&
          SetArray(env, exports, "wideRegisters", napi_biguint64_array, kWideRegisters, buffer,
-                  kRegisters * sizeof(int32_t));
+                  kRegisters * sizeof(int32_t)) &&
+         SetArray(env, exports, "address", napi_uint8_array, kAddressBytes, buffer, kRegisterBytes);
 }
 
 bool SetFunctions(napi_env env, napi_value exports, State* state) {
@@ -173,6 +162,24 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
 }
 
 }  // namespace
+
+Pinned MemoryOf(napi_env env, napi_value view) {
+  bool is_data_view = false;
+  napi_is_dataview(env, view, &is_data_view);
+  void* memory = nullptr;
+  size_t length = 0;
+  if (is_data_view) {
+    napi_get_dataview_info(env, view, &length, &memory, nullptr, nullptr);
+  } else {
+    napi_typedarray_type type;
+    if (napi_get_typedarray_info(env, view, &type, &length, &memory, nullptr, nullptr) == napi_ok) {
+      static constexpr size_t kWidth[] = {1, 1, 1, 2, 2, 4, 4, 4, 8, 8, 8};
+      length *= static_cast<size_t>(type) < sizeof kWidth / sizeof *kWidth ? kWidth[type] : 0;
+    }
+  }
+  if (memory == nullptr) return {};
+  return {static_cast<uint8_t*>(memory), length};
+}
 
 int32_t Keep(State& state, int32_t rc) {
   if (!state.owns_next || !fd_table::HasSlot(rc)) return rc;

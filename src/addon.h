@@ -15,6 +15,8 @@ namespace genpoll {
 constexpr size_t kRegisters = 8;
 constexpr size_t kWideRegisters = 4;
 constexpr size_t kRegisterBytes = kRegisters * sizeof(int32_t) + kWideRegisters * sizeof(uint64_t);
+// Behind them, bytes for a socket's address: as text, or as the kernel's `sockaddr`.
+constexpr size_t kAddressBytes = 128;
 constexpr int kSignals = 64;
 
 // Memory of a typed array that lib/binding.ts keeps alive and re-announces when it changes.
@@ -31,7 +33,8 @@ struct State {
   napi_env env;
   uint32_t id;                   // names this environment as an owner in the descriptor table
   int32_t* registers = nullptr;  // backing store of `binding.registers`
-  uint64_t* wide = nullptr;      // and of `binding.wideRegisters`
+  uint64_t* wide = nullptr;      // of `binding.wideRegisters`
+  uint8_t* address = nullptr;    // and of `binding.address`
   Pinned events;                 // where waits put their triples
   Pinned buffer;                 // where reads and writes find their bytes
   Pinned unpacked;               // scratch where epoll_event is not 12 bytes; data is malloc'ed
@@ -41,6 +44,9 @@ struct State {
   uint32_t signal_users[kSignals + 1] = {};  // SignalFds of this environment, by signal
   bool is_main_thread;
 };
+
+// Where a typed array or a DataView has its bytes; nowhere for anything else.
+Pinned MemoryOf(napi_env env, napi_value view);
 
 // The descriptor of the environment's Node loop, or -1.
 int BackendFd(const State& state);

@@ -63,6 +63,25 @@ struct Call<F> {
   }
 };
 
+inline int32_t Int(napi_env env, napi_value value) {
+  int32_t number = 0;
+  napi_get_value_int32(env, value, &number);
+  return number;
+}
+
+// The same for functions that take something else than numbers, N values.
+template <int32_t (*F)(State&, napi_env, napi_value*), size_t N>
+napi_value CallOnValues(napi_env env, napi_callback_info info) {
+  napi_value values[N];
+  size_t count = N;
+  void* data;
+  napi_get_cb_info(env, info, &count, values, nullptr, &data);
+  const int32_t rc = fd_table::is_forked ? -ESTALE : F(*static_cast<State*>(data), env, values);
+  napi_value result;
+  napi_create_int32(env, rc, &result);
+  return result;
+}
+
 }  // namespace genpoll
 
 #endif  // GENPOLL_CALL_H_

@@ -29,6 +29,9 @@ extern const Export kSignalfdExports[];
 extern const Export kSignalMaskExports[];
 extern const Export kProbeExports[];
 extern const Export kSameFileExports[];
+extern const Export kAddressExports[];
+extern const Export kSocketExports[];
+extern const Export kMessageExports[];
 
 }  // namespace genpoll
 

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <sys/ioctl.h>
-#include <sys/socket.h>
 
 #include "call.h"
 #include "fd_table.h"
@@ -96,15 +95,7 @@ int32_t Pipe2(State& state, int32_t flags) {
   int32_t* fds = &state.registers[1];
   const int32_t rc = Syscall(SYS_pipe2, fds, flags);
   if (rc < 0) return rc;
-  for (int i = 0; i < 2; i++) fd_table::Renew(fds[i]);
-  return 0;
-}
-
-int32_t Socketpair(State& state, int32_t domain, int32_t type, int32_t protocol) {
-  int32_t* fds = &state.registers[1];
-  const int32_t rc = Syscall(SYS_socketpair, domain, type, protocol, fds);
-  if (rc < 0) return rc;
-  for (int i = 0; i < 2; i++) fd_table::Renew(fds[i]);
+  for (int i = 0; i < 2; i++) Keep(state, fd_table::Opened(fds[i]));
   return 0;
 }
 
@@ -221,7 +212,6 @@ const Export kFdExports[] = {
     {"dup_cloexec", Call<DupCloexec>::ByArguments},
     {"dup3", Call<Dup3>::ByArguments},
     {"pipe2", Call<Pipe2>::ByArguments},
-    {"socketpair", Call<Socketpair>::ByArguments},
     {"fcntl", Call<Fcntl>::ByArguments},
     {"ioctl_fionbio", Call<IoctlFionbio>::ByArguments},
     {"ioctl_fioclex", Call<IoctlFioclex>::ByArguments},

@@ -24,6 +24,8 @@ export interface Binding {
    * with every thread; read here, written by C++ alone.
    */
   readonly generations: Int32Array
+  /** 128 bytes in which addresses cross: as text, or as the kernel's `sockaddr`. */
+  readonly address: Uint8Array
   /** Whether this is the process's first thread. Asking Node would load its module for workers. */
   readonly isMainThread: boolean
   /** The first and last real-time signal that the C library leaves to programs. */
@@ -182,6 +184,66 @@ export interface Binding {
    */
   pidfd_info(pidfd: number): number
 
+  /** A host or path of so many bytes in `address` becomes a `sockaddr` there → its length */
+  address_parse(family: number, port: number, length: number): number
+  /** The reverse → the family, register 1: the port, register 2: how long the text is */
+  address_format(length: number): number
+  socket(domain: number, type: number, protocol: number): number
+  /** → 0, registers 1 and 2: the ends */
+  socketpair(domain: number, type: number, protocol: number): number
+  /** To the `sockaddr` in `address`, here and below */
+  bind(fd: number, length: number): number
+  listen(fd: number, backlog: number): number
+  /** EINTR is retried */
+  accept4(fd: number, flags: number): number
+  /** -EINPROGRESS after EINTR as well */
+  connect(fd: number, length: number): number
+  shutdown(fd: number, how: number): number
+  /** → the length */
+  getsockname(fd: number): number
+  getpeername(fd: number): number
+  /** → 0, register 1: the value */
+  getsockopt_int(fd: number, level: number, name: number): number
+  setsockopt_int(fd: number, level: number, name: number, value: number): number
+  /** Into the pinned buffer → bytes */
+  getsockopt(fd: number, level: number, name: number): number
+  /** All of the pinned buffer */
+  setsockopt(fd: number, level: number, name: number): number
+  /** At most 1,024 buffers → bytes; EINTR is retried, here and below */
+  writev(fd: number, buffers: readonly NodeJS.ArrayBufferView[]): number
+  /** To the `sockaddr` in `address`, unless `length` is 0, with at most 254 descriptors → bytes */
+  sendmsg(
+    fd: number,
+    flags: number,
+    length: number,
+    buffers: readonly NodeJS.ArrayBufferView[],
+    fds: Int32Array,
+  ): number
+  /**
+   * → bytes, register 1: MSG_ flags, 2: how many descriptors are in `fds`, 3: how long the address is
+   * that was left in `address`, 4: how many control messages were of another kind
+   */
+  recvmsg(
+    fd: number,
+    flags: number,
+    buffers: readonly NodeJS.ArrayBufferView[],
+    fds: Int32Array,
+  ): number
+  /**
+   * Datagrams into the pinned buffer: `capacity` records of 128 bytes `[u32 length, u16 bytes of the
+   * address, u16 whether it was truncated, sockaddr]`, then `stride` bytes of data for each → how many
+   */
+  recvmmsg(fd: number, capacity: number, stride: number, flags: number): number
+  /** The datagrams from `first` to before `end` → how many were sent */
+  sendmmsg(
+    fd: number,
+    capacity: number,
+    stride: number,
+    first: number,
+    end: number,
+    flags: number,
+  ): number
+
   close(fd: number): number
   dup(fd: number): number
   /** `fcntl(F_DUPFD_CLOEXEC)` */
@@ -189,8 +251,6 @@ export interface Binding {
   dup3(oldFd: number, newFd: number, flags: number): number
   /** → 0, registers 1 and 2: the ends */
   pipe2(flags: number): number
-  /** → 0, registers 1 and 2: the ends */
-  socketpair(domain: number, type: number, protocol: number): number
   fcntl(fd: number, command: number, argument: number): number
   ioctl_fionbio(fd: number, on: number): number
   ioctl_fioclex(fd: number): number

@@ -4,6 +4,8 @@
  *
  * @module genpoll/sys
  */
+
+export type { Address, AddressLike, IpAddress, UnixAddress } from '../address.js'
 export * from '../constants.js'
 export type { Signal } from '../signals.js'
 export {
@@ -35,6 +37,23 @@ export {
   signalfd_read,
   sigprocmask,
 } from './signals.js'
+export {
+  accept4,
+  bind,
+  connect,
+  getpeername,
+  getsockname,
+  getsockopt,
+  listen,
+  type Message,
+  type ReceivedMessage,
+  recvmsg,
+  sendmsg,
+  setsockopt,
+  shutdown,
+  socket,
+  writev,
+} from './sockets.js'
 export {
   type TimerSetting,
   timerfd_create,

@@ -1,0 +1,212 @@
+import { type Address, type AddressLike, familyOf } from '../address.js'
+import { binding } from '../binding.js'
+import {
+  AF_UNIX,
+  IPPROTO_TCP,
+  MSG_CMSG_CLOEXEC,
+  MSG_CTRUNC,
+  MSG_NOSIGNAL,
+  SHUT_RD,
+  SHUT_RDWR,
+  SHUT_WR,
+  SO_ERROR,
+  SO_REUSEADDR,
+  SOCK_CLOEXEC,
+  SOCK_NONBLOCK,
+  SOCK_SEQPACKET,
+  SOCK_STREAM,
+  SOL_SOCKET,
+  TCP_NODELAY,
+} from '../constants.js'
+import { EAGAIN, EMSGSIZE } from '../errno.js'
+import { ErrnoError, fail } from '../errors.js'
+import { Fd, opened } from '../fd.js'
+import { numberOf, type Target } from '../registration.js'
+import { close, socketpair } from '../sys/descriptors.js'
+import * as sys from '../sys/sockets.js'
+import { boolean, integer, invalidType, invalidValue, object } from '../validate.js'
+import { assertType, openFor } from './endpoint.js'
+import { getOption, type SocketOption, setOption } from './options.js'
+
+export type ConnectOptions =
+  | {
+      /** An address; names are for `node:dns`. Default `'127.0.0.1'`. */
+      host?: string | undefined
+      port: number
+      /** The address to connect from. */
+      localAddress?: string | undefined
+      /** The port to connect from. Default: any. */
+      localPort?: number | undefined
+    }
+  | { path: string }
+
+/** What `recvFds` has received. */
+export interface ReceivedFds {
+  /** How many bytes there are in the buffer; 0 at the end of the stream. */
+  count: number
+  fds: Fd[]
+}
+
+const HOW = { read: SHUT_RD, write: SHUT_WR, both: SHUT_RDWR }
+/** Descriptors need a byte to go along with. */
+const NUL = new Uint8Array(1)
+
+/**
+ * A connection: TCP, or a unix socket's. Read and written as every `Fd`: counts, or `null` where it
+ * would block.
+ *
+ * @example
+ * const socket = Socket.connect({ port: 8080 })
+ * await loop.ready(socket, EPOLLOUT)
+ * const error = socket.connectError()
+ * if (error !== null) throw error
+ * @see https://man7.org/linux/man-pages/man7/socket.7.html
+ */
+export class Socket extends Fd {
+  /**
+   * Takes over an open socket: one from `sys.accept4`, or from `Fd.release()`.
+   *
+   * @throws {ErrnoError} as `Fd.adopt`; `ENOTSOCK`; `EPROTOTYPE` for datagrams.
+   */
+  static override adopt(fd: number): Socket {
+    integer(fd, 'fd', 0, 0x7fffffff)
+    return new Socket(assertType(fd, SOCK_STREAM, SOCK_SEQPACKET), false)
+  }
+
+  /**
+   * Begins to connect, without waiting for it: the socket is writable when that is through, and
+   * `connectError()` tells how it ended.
+   *
+   * @throws {ErrnoError} what is known at once: `EADDRNOTAVAIL`, `ENETUNREACH`, `EMFILE`, …, and for
+   *   a path `ECONNREFUSED`, `ENOENT`, and `EAGAIN` if its listener has no room.
+   */
+  static connect(options: ConnectOptions): Socket {
+    const address = addressOf(object(options as ConnectOptions))
+    const fd = openFor(address, SOCK_STREAM, (fd) => {
+      if (!('path' in options)) bindLocal(fd, options)
+      if (sys.connect(fd, address) === null) fail(EAGAIN, 'connect', { fd })
+    })
+    return new Socket(fd, true)
+  }
+
+  /** Two unix sockets that are connected with each other. */
+  static pair(): [Socket, Socket] {
+    const [a, b] = opened(socketpair, AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)
+    return [new Socket(a, true), new Socket(b, true)]
+  }
+
+  /**
+   * How a connection that was under way has ended, once the socket is writable.
+   *
+   * @returns `null` if it is there: `ErrnoError` `ECONNREFUSED`, `ETIMEDOUT`, `EHOSTUNREACH`, … if not.
+   *   Asking takes the error.
+   */
+  connectError(): ErrnoError | null {
+    const { fd } = this
+    const error = sys.getsockopt(fd, SOL_SOCKET, SO_ERROR)
+    return error === 0 ? null : new ErrnoError(-error, 'connect', { fd })
+  }
+
+  /** As `sys.writev`: several buffers in one call. */
+  writev(buffers: readonly NodeJS.ArrayBufferView[]): number | null {
+    return sys.writev(this.fd, buffers)
+  }
+
+  /**
+   * Ends a direction: `'write'` lets the peer read to the end, and this side go on reading.
+   *
+   * @throws {ErrnoError} `ENOTCONN`.
+   */
+  shutdown(how: 'read' | 'write' | 'both' = 'write'): void {
+    if (!Object.hasOwn(HOW, how)) throw invalidValue('how', 'read, write or both', how)
+    sys.shutdown(this.fd, HOW[how])
+  }
+
+  /** TCP: sends small writes at once. */
+  setNoDelay(on = true): void {
+    sys.setsockopt(this.fd, IPPROTO_TCP, TCP_NODELAY, boolean(on, 'on', true) ? 1 : 0)
+  }
+
+  /** The value of an option: `getOption('SO_RCVBUF')`. SO_LINGER: in seconds, -1 if it is off. */
+  getOption(option: SocketOption): number {
+    return getOption(this.fd, option)
+  }
+
+  /** Sets an option: `setOption('SO_KEEPALIVE', 1)`. SO_LINGER: in seconds, -1 to switch it off. */
+  setOption(option: SocketOption, value: number): void {
+    setOption(this.fd, option, value)
+  }
+
+  /** Its own address. */
+  address(): Address {
+    return sys.getsockname(this.fd)
+  }
+
+  /**
+   * The address at the other end.
+   *
+   * @throws {ErrnoError} `ENOTCONN`.
+   */
+  peer(): Address {
+    return sys.getpeername(this.fd)
+  }
+
+  /**
+   * Sends descriptors through a unix socket, with some bytes. They stay open here, and the receiver
+   * has them under numbers of its own.
+   *
+   * @param fds At most 253.
+   * @param data At least one byte; a NUL unless told.
+   * @returns How many of the bytes were sent; the descriptors went with the first. `null` if it would
+   *   block.
+   * @throws {ErrnoError} `EBADF`, `EINVAL` too many, `EPIPE`, `ETOOMANYREFS`.
+   * @see https://man7.org/linux/man-pages/man7/unix.7.html
+   */
+  sendFds(fds: readonly Target[], data: NodeJS.ArrayBufferView = NUL): number | null {
+    if (!Array.isArray(fds)) throw invalidType('fds', 'an array of descriptors', fds)
+    const numbers = fds.map((fd: Target) => numberOf(fd, 'fds'))
+    return sys.sendmsg(this.fd, { buffers: [data], fds: numbers }, MSG_NOSIGNAL)
+  }
+
+  /**
+   * Receives bytes, and the descriptors that came with them: owned, CLOEXEC, and the caller's to
+   * close.
+   *
+   * @returns `null` if it would block.
+   * @throws {ErrnoError} `EMSGSIZE` if descriptors were lost on the way, because this process can't
+   *   have so many, or if something else came that wasn't asked for. What came is closed.
+   */
+  recvFds(buffer: NodeJS.ArrayBufferView): ReceivedFds | null {
+    const { fd } = this
+    const message = opened(sys.recvmsg, fd, [buffer], MSG_CMSG_CLOEXEC)
+    if (message === null) return null
+    const { bytes, flags, fds, others } = message
+    if ((flags & MSG_CTRUNC) === 0 && others === 0) {
+      return { count: bytes, fds: fds.map((each) => new Fd(each, true)) }
+    }
+    fds.forEach(close)
+    const hint = others === 0 ? 'descriptors were lost' : 'control data that isn’t descriptors'
+    return fail(EMSGSIZE, 'recvmsg', { fd, hint })
+  }
+}
+
+function addressOf(options: ConnectOptions): AddressLike {
+  if ('path' in options) return options
+  const { host = '127.0.0.1', port } = options
+  familyOf(host, 'options.host')
+  return { address: host, port: integer(port, 'options.port', 0, 65535) }
+}
+
+function bindLocal(fd: number, options: Exclude<ConnectOptions, { path: string }>): void {
+  const { host = '127.0.0.1', localAddress, localPort = 0 } = options
+  if (localAddress === undefined && localPort === 0) return
+  const any = familyOf(host, 'options.host') === 4 ? '0.0.0.0' : '::'
+  sys.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, 1)
+  sys.bind(fd, { address: localAddress ?? any, port: localPort })
+}
+
+/** @internal A connection that was accepted. */
+export function accepted(listener: number): Socket | number {
+  const rc = opened(binding.accept4, listener, SOCK_CLOEXEC | SOCK_NONBLOCK)
+  return rc < 0 ? rc : new Socket(rc, true)
+}
