@@ -1,7 +1,7 @@
 import { binding } from './binding.js'
 import { AF_INET, AF_INET6, AF_UNIX } from './constants.js'
 import { fail } from './errors.js'
-import { integer, invalidType, object, withCode } from './validate.js'
+import { integer, invalidType, invalidValue, object, withCode } from './validate.js'
 
 const { registers } = binding
 
@@ -53,6 +53,7 @@ export function setAddress(address: AddressLike, syscall: string, name = 'addres
   if (family === AF_UNIX) {
     const { path } = address as UnixAddress
     if (typeof path !== 'string') throw invalidType(`${name}.path`, 'of type string', path)
+    if (path.includes('\0', 1)) throw invalidValue(`${name}.path`, 'free of NULs', path)
     const size = Buffer.byteLength(path)
     // More than the memory takes is more than the kernel takes.
     if (size <= scratch.length) scratch.write(path)

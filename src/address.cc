@@ -8,6 +8,8 @@
 #include <sys/un.h>
 
 #include <algorithm>
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 
 #include "call.h"
@@ -86,9 +88,15 @@ int32_t AddressFormat(State& state, int32_t length) {
   } else if (storage.ss_family == AF_INET6) {
     const auto& address = reinterpret_cast<const sockaddr_in6&>(storage);
     inet_ntop(AF_INET6, &address.sin6_addr, text, kAddressBytes);
+    const uint32_t scope = address.sin6_scope_id;
     char name[IF_NAMESIZE];
-    if (address.sin6_scope_id != 0 && if_indextoname(address.sin6_scope_id, name) != nullptr) {
-      strcat(strcat(text, "%"), name);
+    const char* found = scope == 0 ? nullptr : if_indextoname(scope, name);
+    char* end = text + strlen(text);
+    const size_t room = text + kAddressBytes - end;
+    if (found != nullptr) {
+      snprintf(end, room, "%%%s", found);
+    } else if (scope != 0) {
+      snprintf(end, room, "%%%u", scope);
     }
     state.registers[1] = ntohs(address.sin6_port);
     state.registers[2] = static_cast<int32_t>(strlen(text));

@@ -1,4 +1,4 @@
-import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP } from '../constants.js'
+import { EPOLLERR, EPOLLET, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP } from '../constants.js'
 import { ErrnoError } from '../errors.js'
 import type { Loop } from '../loop/loop.js'
 import type { WatchSource } from '../loop/source.js'
@@ -164,11 +164,10 @@ export class Connection {
 
   #dispatch(events: number): void {
     if ((events & EPOLLOUT) !== 0 && this.#length > 0) this.#flush()
-    // A hang-up is reported whatever was asked for, and for ever: there is nobody to write to.
-    if ((events & EPOLLHUP) !== 0 && (this.#isPaused || this.#hasEnded)) this.close()
-    if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) === 0 || this.#closed) return
-    if ((events & EPOLLERR) !== 0 && this.#isPaused) this.#close(this.socket.connectError())
-    else this.#handlers.readable(this)
+    if (this.#closed || this.#isPaused || (events & ~EPOLLOUT) === 0) return
+    if (!this.#hasEnded) this.#handlers.readable(this)
+    // There is nothing more to read, and now nobody to write to.
+    else if ((events & (EPOLLERR | EPOLLHUP)) !== 0) this.#close(this.socket.connectError())
   }
 
   #flush(): void {
@@ -209,8 +208,9 @@ export class Connection {
       this.#close(null)
       return
     }
-    const reading = this.#isPaused || this.#hasEnded ? 0 : EPOLLIN | EPOLLRDHUP
-    const mask = reading | (this.#length > 0 ? EPOLLOUT : 0)
+    // A hang-up is reported whatever is asked for: while nobody reads, once.
+    const waiting = this.#isPaused ? EPOLLET : this.#hasEnded ? 0 : EPOLLIN | EPOLLRDHUP
+    const mask = waiting | (this.#length > 0 ? EPOLLOUT : 0)
     if (mask === this.#mask) return
     this.#mask = mask
     this.source.modify(mask)

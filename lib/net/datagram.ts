@@ -42,7 +42,7 @@ export interface Received {
   count: number
   /** Whether there were more than it takes. */
   isTruncated: boolean
-  /** Where it came from; `null` in a pair, and from a unix socket without a name an empty path. */
+  /** Where it came from; `null` from a unix socket without a name. */
   address: Address | null
 }
 

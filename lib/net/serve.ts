@@ -32,9 +32,10 @@ export function serve(
   })
   const rest = () => {
     source.modify(0)
-    loop.after(REST_MS, () => {
+    const wake = loop.after(REST_MS, () => {
       if (source.active) source.modify(EPOLLIN)
     })
+    wake.unref() // the loop goes on for the listener, or not at all
   }
   return source
 }
