@@ -122,3 +122,11 @@ test('waits in a worker return what is ready, or nothing in time', async (t) => 
   })
   t.strictSame(await ended, [0])
 })
+
+test('an onStale that closes its Epoll ends the wait of a worker', async (t) => {
+  const child = new URL('./fixtures/children/stale-closes.mjs', import.meta.url)
+  const worker = new Worker(child, { execArgv: [] })
+  const [seen] = await once(worker, 'message')
+  t.strictSame(seen, { delivered: 0, isClosed: true })
+  await once(worker, 'exit')
+})
