@@ -1,6 +1,6 @@
 import { binding } from './binding.js'
 import { AF_INET, AF_INET6, AF_UNIX } from './constants.js'
-import { fail } from './errors.js'
+import { check, fail } from './errors.js'
 import { integer, invalidType, invalidValue, object, withCode } from './validate.js'
 
 const { registers } = binding
@@ -26,14 +26,11 @@ export type AddressLike = { address: string; port: number } | UnixAddress
 
 /** The memory that addresses cross the boundary in. */
 const scratch = Buffer.from(binding.address.buffer, binding.address.byteOffset, 128)
-const NAMES = { 4: 'IPv4', 6: 'IPv6' } as const
-const NUMBERS = { 4: AF_INET, 6: AF_INET6 } as const
 
-/** 4 or 6. */
-export function familyOf(host: string, name: string): 4 | 6 {
+function familyOf(host: string, name: string): 'IPv4' | 'IPv6' {
   if (typeof host !== 'string') throw invalidType(name, 'of type string', host)
   const family = process.getBuiltinModule('node:net').isIP(host)
-  if (family !== 0) return family as 4 | 6
+  if (family !== 0) return family === 4 ? 'IPv4' : 'IPv6'
   const hint = 'an address is needed here; node:dns looks names up'
   throw withCode(
     new TypeError(`Invalid IP address in "${name}": ${host} (${hint})`),
@@ -42,38 +39,56 @@ export function familyOf(host: string, name: string): 4 | 6 {
 }
 
 /** The address family, as `AF_INET`. */
-export function domainOf(address: AddressLike, name = 'address'): number {
-  if ('path' in object(address, name)) return AF_UNIX
-  return NUMBERS[familyOf((address as IpAddress).address, `${name}.address`)]
+export function domainOf(address: AddressLike): number {
+  if ('path' in address) return AF_UNIX
+  return address.address.includes(':') ? AF_INET6 : AF_INET
 }
 
-/** Puts an address where the native calls look; how many bytes it has there. */
-export function setAddress(address: AddressLike, syscall: string, name = 'address'): number {
-  const family = domainOf(address, name)
-  if (family === AF_UNIX) {
-    const { path } = address as UnixAddress
-    if (typeof path !== 'string') throw invalidType(`${name}.path`, 'of type string', path)
-    if (path.includes('\0', 1)) throw invalidValue(`${name}.path`, 'free of NULs', path)
-    const size = Buffer.byteLength(path)
-    // More than the memory takes is more than the kernel takes.
-    if (size <= scratch.length) scratch.write(path)
-    return parsed(binding.address_parse(family, 0, size), syscall, address)
+/** An address and a port, checked. */
+export function ipAddress(
+  host: string,
+  port: number,
+  hostName: string,
+  portName: string,
+): IpAddress {
+  const family = familyOf(host, hostName)
+  return { family, address: host, port: integer(port, portName, 0, 65535) }
+}
+
+/** A path or an abstract name, checked. */
+export function unixAddress(path: string, name: string): UnixAddress {
+  if (typeof path !== 'string') throw invalidType(name, 'of type string', path)
+  // The kernel would take what stands before it.
+  if (path.indexOf('\0') > 0) throw invalidValue(name, 'free of NULs', path)
+  return { path }
+}
+
+/** Any of them, checked. */
+export function checked(address: AddressLike, name = 'address'): AddressLike {
+  if ('path' in object(address, name)) {
+    return unixAddress((address as UnixAddress).path, `${name}.path`)
   }
   const { address: host, port } = address as IpAddress
-  integer(port, `${name}.port`, 0, 65535)
-  return parsed(binding.address_parse(family, port, scratch.write(host)), syscall, address)
+  return ipAddress(host, port, `${name}.address`, `${name}.port`)
 }
 
-function parsed(rc: number, syscall: string, address: AddressLike): number {
+/** Puts a checked address where the native calls look; how many bytes it has there. */
+export function setAddress(address: AddressLike, syscall: string): number {
+  const domain = domainOf(address)
+  const text = 'path' in address ? address.path : address.address
+  const size = Buffer.byteLength(text)
+  // More than the memory takes is more than the kernel takes.
+  if (size <= scratch.length) scratch.write(text)
+  const rc = binding.address_parse(domain, 'path' in address ? 0 : address.port, size)
   return rc < 0 ? fail(rc, syscall, { hint: describe(address) }) : rc
 }
 
 /** The address that a native call has left, which was so long. */
-export function takeAddress(length: number): Address {
-  const family = binding.address_format(length)
+export function takeAddress(length: number, syscall: string): Address {
+  const family = check(binding.address_format(length), syscall)
   const size = registers[2]!
   if (family === AF_UNIX) return { path: scratch.toString('utf8', 0, size) }
-  const name = family === AF_INET ? NAMES[4] : NAMES[6]
+  const name = family === AF_INET ? 'IPv4' : 'IPv6'
   return { family: name, address: scratch.toString('latin1', 0, size), port: registers[1]! }
 }
 

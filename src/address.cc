@@ -28,7 +28,9 @@ bool ParseScope(char* text, uint32_t* scope) {
   *name++ = '\0';
   char* end;
   const unsigned long number = strtoul(name, &end, 10);
-  *scope = end != name && *end == '\0' ? static_cast<uint32_t>(number) : if_nametoindex(name);
+  const bool is_number = end != name && *end == '\0';
+  if (is_number && number > UINT32_MAX) return false;
+  *scope = is_number ? static_cast<uint32_t>(number) : if_nametoindex(name);
   return *scope != 0;
 }
 
@@ -64,8 +66,8 @@ int32_t AddressParse(State& state, int32_t family, int32_t port, int32_t length)
   return sizeof address;
 }
 
-// The address in the scratch memory → its family; its port in register 1, the length of the text
-// that replaces it in register 2.
+// The address in the scratch memory → its family, if it is one of these; its port in register 1,
+// the length of the text that replaces it in register 2.
 int32_t AddressFormat(State& state, int32_t length) {
   sockaddr_storage storage = {};
   memcpy(&storage, state.address, std::min<size_t>(std::max(length, 0), kAddressBytes));
@@ -100,6 +102,8 @@ int32_t AddressFormat(State& state, int32_t length) {
     }
     state.registers[1] = ntohs(address.sin6_port);
     state.registers[2] = static_cast<int32_t>(strlen(text));
+  } else {
+    return -EAFNOSUPPORT;
   }
   return storage.ss_family;
 }

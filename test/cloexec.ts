@@ -1,7 +1,10 @@
 import { execFileSync } from 'node:child_process'
-import { Epoll, EventFd, Fd, PidFd, SignalFd, TimerFd } from 'genpoll'
+import { Epoll, EventFd, Fd, type OwnedFd, PidFd, SignalFd, TimerFd } from 'genpoll'
+import { Datagram, Listener, Socket } from 'genpoll/net'
 import * as sys from 'genpoll/sys'
+import type { Test } from 'tap'
 import { test } from './fixtures/check.js'
+import { accepted, portOf } from './fixtures/net.js'
 
 /** The descriptors that a new child has, by number, without that of its own reading. */
 function childrensDescriptors(): number[] {
@@ -14,14 +17,21 @@ function childrensDescriptors(): number[] {
     .map((path) => Number(path.split('/').at(-1)))
 }
 
-test('a child has none of the descriptors that the classes make', (t) => {
-  using epoll = new Epoll()
-  using event = new EventFd()
-  using timer = new TimerFd()
-  using signals = new SignalFd(['SIGUSR2'])
-  using process_ = new PidFd(process.pid)
-  using dup = event.dup()
-  const made = [epoll, event, timer, signals, process_, dup]
+/** One of each way to make one. */
+function sockets(): OwnedFd[] {
+  const tcp = Listener.tcp()
+  const unix = Listener.unix('')
+  const path = unix.address() as { path: string }
+  const made: OwnedFd[] = [tcp, unix, Socket.connect({ port: portOf(tcp) }), Socket.connect(path)]
+  for (const listener of [tcp, unix]) made.push(accepted(listener))
+  made.push(...Socket.pair(), ...Datagram.pair(), Datagram.udp(), Datagram.unix(''))
+  const [from, to] = Socket.pair()
+  from.sendFds(made)
+  made.push(from, to, ...to.recvFds(Buffer.alloc(1))!.fds)
+  return made
+}
+
+function assertOurs(t: Test, made: { fd: number }[]): void {
   for (const { fd } of made) t.equal(sys.fcntl_getfd(fd), sys.FD_CLOEXEC)
   const theirs = childrensDescriptors()
   t.ok(theirs.includes(1))
@@ -29,6 +39,23 @@ test('a child has none of the descriptors that the classes make', (t) => {
     made.map(({ fd }) => fd).filter((fd) => theirs.includes(fd)),
     [],
   )
+}
+
+test('a child has none of the descriptors that the classes make', (t) => {
+  using epoll = new Epoll()
+  using event = new EventFd()
+  using timer = new TimerFd()
+  using signals = new SignalFd(['SIGUSR2'])
+  using process_ = new PidFd(process.pid)
+  using dup = event.dup()
+  assertOurs(t, [epoll, event, timer, signals, process_, dup])
+})
+
+test('nor of those of genpoll/net, none of which blocks', (t) => {
+  const made = sockets()
+  assertOurs(t, made)
+  for (const { fd } of made) t.ok(sys.fcntl_getfl(fd) & sys.O_NONBLOCK)
+  for (const socket of made) socket.close()
 })
 
 test('a child has what sys was told to make so, and what setCloexec gives it', (t) => {

@@ -19,10 +19,11 @@ const names = Object.keys(constants)
 // PIDFD_NONBLOCK comes from <linux/pidfd.h>, which is younger than the rest and clashes with
 // <fcntl.h> in some releases; the kernel defines it as O_NONBLOCK.
 const HEADERS = ['sys/epoll.h', 'sys/eventfd.h', 'sys/timerfd.h', 'sys/signalfd.h', 'sys/socket.h']
-  .concat(['fcntl.h', 'signal.h', 'time.h', 'linux/kcmp.h', 'stdio.h'])
+  .concat(['netinet/in.h', 'netinet/tcp.h', 'fcntl.h', 'signal.h', 'time.h'])
+  .concat(['linux/kcmp.h', 'stdio.h'])
   .map((header) => `#include <${header}>`)
 
-const ENUMERATED = /^(EPOLL|EFD|TFD|SFD|SOCK|KCMP)_?/
+const ENUMERATED = /^(EPOLL|EFD|TFD|SFD|SOCK|KCMP|MSG|SHUT|IPPROTO)_?/
 
 /** The values in the system's headers; a macro that they are too old for is left out. */
 function valuesInHeaders(): Record<string, number> {
@@ -54,6 +55,15 @@ test('every constant has the value of the system headers', (t) => {
   const missing = names.filter((name) => !(name in expected))
   t.comment(`not in these headers: ${missing.join(', ') || 'none'}`)
   t.ok(missing.length <= 3, 'the headers know nearly all of them')
+})
+
+test('the names of sockets are among them', (t) => {
+  for (const prefix of ['AF', 'IP', 'IPPROTO', 'IPV6', 'MSG', 'SHUT', 'SO', 'SOCK', 'TCP']) {
+    t.ok(
+      names.some((name) => name.startsWith(`${prefix}_`)),
+      prefix,
+    )
+  }
 })
 
 test('genpoll and genpoll/sys export the same constants', (t) => {

@@ -13,7 +13,11 @@ const PRINTS: Record<string, RegExp> = {
   'child-exit.mjs':
     /^(?=.*^exit 7: exit code 7$)(?=.*^exec sleep 60: SIGTERM$)(?=.*^sleep 0.1; kill -KILL \$\$: SIGKILL$)(.*\n){3}$/ms,
   'eventfd-threads.mjs': /^10000 rounds between two threads\n$/,
+  'fd-broker.mjs': /^process (\d+) reads a letter from process (?!\1\n)\d+\n$/,
   'fifo-tail.mjs': /^line 1\nline 2\nline 3\n$/,
+  'http.mjs':
+    /^connection 1, request 1\nconnection 1, request 2\n(connection 2, request 1\nconnection 2, request 2|no curl)\n$/,
+  'line-echo.mjs': /^1000 clients, 505000 lines\n$/,
   'loop-echo.mjs': /^HELLO\nBYE\n$/,
   'ping-pong.mjs': /^10000 rounds\n10000 rounds\n$/,
   'pomodoro.mjs':
@@ -21,11 +25,14 @@ const PRINTS: Record<string, RegExp> = {
   'pressure.mjs': /^too few processors\n$/,
   'recycled.mjs':
     /^descriptor (\d+), generation (\d+): closing it\ndescriptor \1, generation (?!\2:)\d+: a new file\n1 event delivered, 1 dropped\n$/,
+  'sharded.mjs':
+    /^reusePort: 3 threads, 300 of 300 were welcome\nEPOLLEXCLUSIVE: 3 threads, 300 of 300 were welcome\n$/,
   'signals.mjs':
     /^SIGHUP from pid (\d+), user (\d+)\nSIGUSR2 from pid \1, user \2\nSIGTERM from pid \1, user \2\n$/,
   'supervisor.mjs':
     /^exit 1: ended by exit code 1, again in 10 ms\nkill -TERM \$\$: ended by SIGTERM, again in 20 ms\nexit 0: done\n$/,
   'timerfd.mjs': /^(\d+ ms: fired (once|\d+ times)\n)+$/,
+  'udp-echo.mjs': /^100 datagrams, there and back\n$/,
 }
 
 /** Why an example can't be run here. */
@@ -62,11 +69,60 @@ test('each example is short, and in the table of the README', (t) => {
     t.ok(
       readFileSync(FOLDER + file, 'utf8')
         .trimEnd()
-        .split('\n').length <= 40,
+        .split('\n').length <= 46,
       file,
     )
     t.match(readme, `[${file}](${file})`)
   }
+})
+
+/** Before and behind each block of docs/net.md but the first, the server: what gives it something to do. */
+const AROUND: [before: string, behind: string][] = [
+  ['const { port } = listener.address()', ''],
+  ['const listener = Listener.tcp()', 'console.log(await call(listener))'],
+  ['const listener = other', 'console.log(await call(other)); source.remove()'],
+  ['const listener = other', ''],
+  ['', 'console.log(await call(other))'],
+  ['', 'console.log(await send(socket.address().port))'],
+  ["const file = Fd.adopt(openSync('/dev/null'))", ''],
+  ['const listener = Listener.tcp()', 'console.log(await get(listener))'],
+  ['', "await once(child, 'close')"],
+  ['const socket = Socket.connect(listener.address())', ''],
+]
+
+/** What they print, one after the other. */
+const DOCS_PRINT = [
+  'connected to port true',
+  ...['closed well', 'hello'],
+  'greeted',
+  'greeted',
+  ...['127.0.0.1 sends 5 bytes', 'hello'],
+  'a file 1',
+  'by node:http',
+  ...['the child says hello', ''],
+  '60',
+]
+
+test('each block of docs/net.md runs, and does what it says', async (t) => {
+  const docs = readFileSync(`${FOLDER}../docs/net.md`, 'utf8')
+  const [server, ...blocks] = [...docs.matchAll(/^```js\n([\s\S]*?)^```$/gm)].map(
+    ([, code]) => code!,
+  )
+  t.ok(readFileSync(`${FOLDER}http.mjs`, 'utf8').includes(server!), 'the server is the example’s')
+  t.equal(blocks.length, AROUND.length)
+  const given = new URL('fixtures/children/docs-net.mjs', import.meta.url)
+  const prelude = `Object.assign(globalThis, await import('${given}'))`
+  const parts = blocks.map((code, i) => `{ ${AROUND[i]![0]}\n{ ${code}\n${AROUND[i]![1]} } }`)
+  const code = [server, prelude, ...parts, 'process.exit()'].join('\n')
+  const { status, stdout, stderr } = await run(
+    process.execPath,
+    ['--input-type=module', '--eval', code],
+    // Fragments leave open what they open: that it is collected is no news.
+    { cwd: FOLDER, env: { ...process.env, NODE_NO_WARNINGS: '1' } },
+  )
+  t.equal(stderr, '')
+  t.equal(status, 0)
+  t.same(stdout.trimEnd().split('\n'), DOCS_PRINT)
 })
 
 test('examples/timerfd.mjs counts what it misses', async (t) => {

@@ -186,7 +186,10 @@ export interface Binding {
 
   /** A host or path of so many bytes in `address` becomes a `sockaddr` there → its length */
   address_parse(family: number, port: number, length: number): number
-  /** The reverse → the family, register 1: the port, register 2: how long the text is */
+  /**
+   * The reverse → the family (-EAFNOSUPPORT: another one), register 1: the port, register 2: how long
+   * the text is
+   */
   address_format(length: number): number
   socket(domain: number, type: number, protocol: number): number
   /** → 0, registers 1 and 2: the ends */

@@ -1,4 +1,4 @@
-import { type Address, type AddressLike, setAddress, takeAddress } from '../address.js'
+import { type Address, type AddressLike, checked, setAddress, takeAddress } from '../address.js'
 import { binding } from '../binding.js'
 import { integer, invalidType, object, outOfRange } from '../validate.js'
 
@@ -31,7 +31,7 @@ export class DatagramBatch {
   /** How many datagrams there are in it. */
   length = 0
   /** @internal Records, then data. */
-  readonly memory: Uint8Array
+  readonly memory: Buffer
   readonly #words: Uint32Array
   readonly #halves: Uint16Array
 
@@ -39,13 +39,13 @@ export class DatagramBatch {
     const { capacity = 64, size = 2048 } = object(options)
     this.capacity = integer(capacity, 'options.capacity', 1, MOST)
     this.size = integer(size, 'options.size', 1, 65535)
-    this.memory = new Uint8Array(capacity * (RECORD + size))
+    this.memory = Buffer.alloc(capacity * (RECORD + size))
     this.#words = new Uint32Array(this.memory.buffer, 0, (capacity * RECORD) / 4)
     this.#halves = new Uint16Array(this.memory.buffer, 0, (capacity * RECORD) / 2)
   }
 
   /** The bytes of a datagram: a view, good until the batch is used again. */
-  message(index: number): Uint8Array {
+  message(index: number): Buffer {
     const start = this.#startOf(this.#known(index))
     return this.memory.subarray(start, start + this.byteLength(index))
   }
@@ -66,7 +66,7 @@ export class DatagramBatch {
     const length = this.#halves[(at + 4) / 2]!
     if (length === 0) return null
     binding.address.set(this.memory.subarray(at + ADDRESS, at + ADDRESS + length))
-    return takeAddress(length)
+    return takeAddress(length, 'recvmmsg')
   }
 
   /**
@@ -81,7 +81,7 @@ export class DatagramBatch {
     if (!(data instanceof Uint8Array)) throw invalidType('data', 'a Uint8Array or Buffer', data)
     if (data.length > this.size) throw outOfRange('data', `${this.size} bytes long at most`, data)
     const at = index * RECORD
-    const length = address === undefined ? 0 : setAddress(address, 'sendmmsg')
+    const length = address === undefined ? 0 : setAddress(checked(address), 'sendmmsg')
     this.memory.set(binding.address.subarray(0, Math.min(length, ADDRESS_BYTES)), at + ADDRESS)
     this.memory.set(data, this.#startOf(index))
     this.#words[at / 4] = data.length

@@ -1,4 +1,4 @@
-import { type Address, type AddressLike, familyOf } from '../address.js'
+import { type Address, type AddressLike, ipAddress, unixAddress } from '../address.js'
 import { binding, pinBuffer } from '../binding.js'
 import {
   AF_UNIX,
@@ -61,15 +61,14 @@ export class Datagram extends OwnedFd {
   /** @throws {ErrnoError} `EADDRINUSE`, `EADDRNOTAVAIL`, `EACCES`, `EMFILE`. */
   static udp(options: UdpOptions = {}): Datagram {
     const { host = '127.0.0.1', port = 0, reuseAddr, reusePort, ipv6Only } = object(options)
-    const family = familyOf(host, 'options.host')
-    const address = { address: host, port: integer(port, 'options.port', 0, 65535) }
+    const address = ipAddress(host, port, 'options.host', 'options.port')
     const reuses = boolean(reuseAddr, 'options.reuseAddr', false)
     const sharesPort = boolean(reusePort, 'options.reusePort', false)
     const isV6Only = boolean(ipv6Only, 'options.ipv6Only', false)
     const fd = openFor(address, SOCK_DGRAM, (fd) => {
       if (reuses) sys.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, 1)
       if (sharesPort) sys.setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, 1)
-      if (family === 6) sys.setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, isV6Only ? 1 : 0)
+      if (address.family === 'IPv6') sys.setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, isV6Only ? 1 : 0)
       sys.bind(fd, address)
     })
     return new Datagram(fd, true)
@@ -80,7 +79,7 @@ export class Datagram extends OwnedFd {
    * and nobody can answer. The file of a path stays when it is closed.
    */
   static unix(path?: string): Datagram {
-    const address = { path: path ?? '' }
+    const address = unixAddress(path ?? '', 'path')
     const fd = openFor(address, SOCK_DGRAM, (fd) => {
       if (path !== undefined) sys.bind(fd, address)
     })

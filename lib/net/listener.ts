@@ -1,5 +1,4 @@
-import type { Address, AddressLike } from '../address.js'
-import { familyOf } from '../address.js'
+import { type Address, type AddressLike, ipAddress, unixAddress } from '../address.js'
 import { binding } from '../binding.js'
 import {
   IPPROTO_IPV6,
@@ -72,14 +71,13 @@ export class Listener extends OwnedFd {
    */
   static tcp(options: TcpListenOptions = {}): Listener {
     const { host = '127.0.0.1', port = 0, reusePort, ipv6Only, backlog } = object(options)
-    const family = familyOf(host, 'options.host')
-    const address = { address: host, port: integer(port, 'options.port', 0, 65535) }
+    const address = ipAddress(host, port, 'options.host', 'options.port')
     const sharesPort = boolean(reusePort, 'options.reusePort', false)
     const isV6Only = boolean(ipv6Only, 'options.ipv6Only', false)
     return listening(address, backlog, (fd) => {
       sys.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, 1)
       if (sharesPort) sys.setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, 1)
-      if (family === 6) sys.setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, isV6Only ? 1 : 0)
+      if (address.family === 'IPv6') sys.setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, isV6Only ? 1 : 0)
     })
   }
 
@@ -91,7 +89,7 @@ export class Listener extends OwnedFd {
    *   `ENAMETOOLONG` (more than 108 bytes).
    */
   static unix(path: string, options: ListenOptions = {}): Listener {
-    return listening({ path }, object(options).backlog, () => {})
+    return listening(unixAddress(path, 'path'), object(options).backlog, () => {})
   }
 
   /**

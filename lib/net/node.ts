@@ -6,7 +6,10 @@ import { invalidType, invalidValue } from '../validate.js'
  * plain number it is verified by the kernel before its handler runs.
  *
  * @throws {TypeError} if it has none, `ERR_INVALID_ARG_VALUE` if it is closed or not open yet.
- * @example loop.watch(fdOf(server), EPOLLIN, () => console.log('somebody is calling'))
+ * @example
+ * // Take it away from Node, before Node has read anything:
+ * const output = Fd.adopt(sys.dup(fdOf(child.stdout)))
+ * child.stdout.destroy()
  */
 export function fdOf(object: object): number {
   if (typeof object !== 'object' || object === null) {

@@ -69,7 +69,7 @@ export function setOption(fd: number, option: SocketOption, value: number): void
 }
 
 function find(option: SocketOption): { level: number; name: number } {
-  if (!Object.hasOwn(OPTIONS, option)) {
+  if (typeof option !== 'string' || !Object.hasOwn(OPTIONS, option)) {
     throw invalidValue('option', `one of ${Object.keys(OPTIONS).join(', ')}`, option)
   }
   const [level, name] = OPTIONS[option]

@@ -1,6 +1,7 @@
 import { EPOLLIN } from '../constants.js'
 import type { Loop } from '../loop/loop.js'
 import type { WatchSource } from '../loop/source.js'
+import { invalidType } from '../validate.js'
 import type { Listener } from './listener.js'
 import type { Socket } from './socket.js'
 
@@ -22,6 +23,9 @@ export function serve(
   listener: Listener,
   onConnection: (socket: Socket) => void,
 ): WatchSource {
+  if (typeof onConnection !== 'function') {
+    throw invalidType('onConnection', 'of type function', onConnection)
+  }
   const source = loop.watch(listener, EPOLLIN, () => {
     for (let i = 0; i < MOST_IN_A_ROW && source.active; i++) {
       const socket = listener.accept()

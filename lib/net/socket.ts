@@ -1,5 +1,4 @@
-import { type Address, type AddressLike, familyOf } from '../address.js'
-import { binding } from '../binding.js'
+import { type Address, type AddressLike, describe, ipAddress, unixAddress } from '../address.js'
 import {
   AF_UNIX,
   IPPROTO_TCP,
@@ -81,10 +80,13 @@ export class Socket extends Fd {
    *   a path `ECONNREFUSED`, `ENOENT`, and `EAGAIN` if its listener has no room.
    */
   static connect(options: ConnectOptions): Socket {
-    const address = addressOf(object(options as ConnectOptions))
-    const fd = openFor(address, SOCK_STREAM, (fd) => {
-      if (!('path' in options)) bindLocal(fd, options)
-      if (sys.connect(fd, address) === null) fail(EAGAIN, 'connect', { fd })
+    const { to, from } = endsOf(object(options))
+    const fd = openFor(to, SOCK_STREAM, (fd) => {
+      if (from !== undefined) {
+        sys.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, 1)
+        sys.bind(fd, from)
+      }
+      if (sys.connect(fd, to) === null) fail(EAGAIN, 'connect', { fd, hint: describe(to) })
     })
     return new Socket(fd, true)
   }
@@ -96,7 +98,7 @@ export class Socket extends Fd {
   }
 
   /**
-   * How a connection that was under way has ended, once the socket is writable.
+   * How a connection that was under way has ended, once the socket is writable. Before, it tells nothing.
    *
    * @returns `null` if it is there: `ErrnoError` `ECONNREFUSED`, `ETIMEDOUT`, `EHOSTUNREACH`, … if not.
    *   Asking takes the error.
@@ -118,7 +120,8 @@ export class Socket extends Fd {
    * @throws {ErrnoError} `ENOTCONN`.
    */
   shutdown(how: 'read' | 'write' | 'both' = 'write'): void {
-    if (!Object.hasOwn(HOW, how)) throw invalidValue('how', 'read, write or both', how)
+    if (typeof how !== 'string' || !Object.hasOwn(HOW, how))
+      throw invalidValue('how', 'read, write or both', how)
     sys.shutdown(this.fd, HOW[how])
   }
 
@@ -190,23 +193,13 @@ export class Socket extends Fd {
   }
 }
 
-function addressOf(options: ConnectOptions): AddressLike {
-  if ('path' in options) return options
-  const { host = '127.0.0.1', port } = options
-  familyOf(host, 'options.host')
-  return { address: host, port: integer(port, 'options.port', 0, 65535) }
-}
-
-function bindLocal(fd: number, options: Exclude<ConnectOptions, { path: string }>): void {
-  const { host = '127.0.0.1', localAddress, localPort = 0 } = options
-  if (localAddress === undefined && localPort === 0) return
-  const any = familyOf(host, 'options.host') === 4 ? '0.0.0.0' : '::'
-  sys.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, 1)
-  sys.bind(fd, { address: localAddress ?? any, port: localPort })
-}
-
-/** @internal A connection that was accepted. */
-export function accepted(listener: number): Socket | number {
-  const rc = opened(binding.accept4, listener, SOCK_CLOEXEC | SOCK_NONBLOCK)
-  return rc < 0 ? rc : new Socket(rc, true)
+/** Where to, and where from if that is asked for. */
+function endsOf(options: ConnectOptions): { to: AddressLike; from?: AddressLike } {
+  if ('path' in options) return { to: unixAddress(options.path, 'options.path') }
+  const { host = '127.0.0.1', port, localAddress, localPort = 0 } = options
+  const to = ipAddress(host, port, 'options.host', 'options.port')
+  if (localAddress === undefined && localPort === 0) return { to }
+  const any = to.family === 'IPv4' ? '0.0.0.0' : '::'
+  const local = localAddress === undefined ? any : localAddress
+  return { to, from: ipAddress(local, localPort, 'options.localAddress', 'options.localPort') }
 }

@@ -1,4 +1,11 @@
-import { type Address, type AddressLike, describe, setAddress, takeAddress } from '../address.js'
+import {
+  type Address,
+  type AddressLike,
+  checked,
+  describe,
+  setAddress,
+  takeAddress,
+} from '../address.js'
 import { binding, bytesOf, pinBuffer } from '../binding.js'
 import { EAGAIN, EINPROGRESS } from '../errno.js'
 import { check, fail } from '../errors.js'
@@ -37,8 +44,9 @@ export function socket(domain: number, type: number, protocol: number): number {
  */
 export function bind(fd: number, address: AddressLike): void {
   int32(fd, 'fd')
-  const rc = binding.bind(fd, setAddress(address, 'bind'))
-  if (rc < 0) fail(rc, 'bind', { fd, hint: describe(address) })
+  const known = checked(address)
+  const rc = binding.bind(fd, setAddress(known, 'bind'))
+  if (rc < 0) fail(rc, 'bind', { fd, hint: describe(known) })
 }
 
 /**
@@ -79,11 +87,12 @@ export function accept4(fd: number, flags: number): number | null {
  */
 export function connect(fd: number, address: AddressLike): boolean | null {
   int32(fd, 'fd')
-  const rc = binding.connect(fd, setAddress(address, 'connect'))
+  const known = checked(address)
+  const rc = binding.connect(fd, setAddress(known, 'connect'))
   if (rc >= 0) return true
   if (rc === EINPROGRESS) return false
-  if (rc === EAGAIN && 'path' in address) return null
-  return fail(rc, 'connect', { fd, hint: describe(address) })
+  if (rc === EAGAIN && 'path' in known) return null
+  return fail(rc, 'connect', { fd, hint: describe(known) })
 }
 
 /**
@@ -105,7 +114,7 @@ export function shutdown(fd: number, how: number): void {
  * @see https://man7.org/linux/man-pages/man2/getsockname.2.html
  */
 export function getsockname(fd: number): Address {
-  return takeAddress(check(binding.getsockname(int32(fd, 'fd')), 'getsockname', fd))
+  return takeAddress(check(binding.getsockname(int32(fd, 'fd')), 'getsockname', fd), 'getsockname')
 }
 
 /**
@@ -115,7 +124,7 @@ export function getsockname(fd: number): Address {
  * @see https://man7.org/linux/man-pages/man2/getpeername.2.html
  */
 export function getpeername(fd: number): Address {
-  return takeAddress(check(binding.getpeername(int32(fd, 'fd')), 'getpeername', fd))
+  return takeAddress(check(binding.getpeername(int32(fd, 'fd')), 'getpeername', fd), 'getpeername')
 }
 
 /**
@@ -206,7 +215,8 @@ export function sendmsg(fd: number, message: Message, flags: number): number | n
   const { buffers, fds, address } = object(message, 'message')
   const list = views(buffers, 'message.buffers')
   const rights = fds === undefined ? NO_FDS : rightsOf(fds)
-  const length = address === undefined ? 0 : setAddress(address, 'sendmsg', 'message.address')
+  const to = address === undefined ? undefined : checked(address, 'message.address')
+  const length = to === undefined ? 0 : setAddress(to, 'sendmsg')
   return amount(binding.sendmsg(fd, flags, length, list, rights), 'sendmsg', fd)
 }
 
@@ -259,7 +269,7 @@ export function recvmsg(
     flags: messageFlags!,
     fds: [...received.subarray(0, count)],
     others: others!,
-    address: length === 0 ? null : takeAddress(length!),
+    address: length === 0 ? null : takeAddress(length!, 'recvmsg'),
   }
 }
 
@@ -274,8 +284,14 @@ function views(
   name: string,
 ): readonly NodeJS.ArrayBufferView[] {
   if (!Array.isArray(buffers)) throw invalidType(name, 'an array of buffers', buffers)
-  const list = buffers.length > MAX_BUFFERS ? buffers.slice(0, MAX_BUFFERS) : buffers
-  for (const view of list) size(view, name)
+  const count = Math.min(buffers.length, MAX_BUFFERS)
+  // A list of our own: what is read from theirs may run code that takes memory away from the others.
+  const list: NodeJS.ArrayBufferView[] = []
+  for (let i = 0; i < count; i++) {
+    const view = buffers[i]!
+    size(view, name)
+    list.push(view)
+  }
   return list
 }
 
