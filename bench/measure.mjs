@@ -4,8 +4,8 @@ import { spawn } from 'node:child_process'
 import { CPU, here } from './settings.mjs'
 
 /** A process that runs a case for each line on its stdin and answers with a line of JSON. */
-function start(command, args) {
-  const child = spawn('taskset', ['-c', CPU, command, ...args], {
+export function start(command, args = [], cpu = CPU) {
+  const child = spawn('taskset', ['-c', cpu, command, ...args], {
     stdio: ['pipe', 'pipe', 'inherit'],
   })
   const answers = child.stdout.setEncoding('utf8')[Symbol.asyncIterator]()
@@ -22,11 +22,14 @@ function start(command, args) {
     return found
   }
   return {
+    pid: child.pid,
+    line,
     async run(name, ...numbers) {
       child.stdin.write(`${[name, ...numbers].join(' ')}\n`)
       return JSON.parse(await line())
     },
     stop: () => child.stdin.end(),
+    kill: () => child.kill(),
   }
 }
 
@@ -53,6 +56,23 @@ export function compare(pairs, by = ({ ours, beside }) => ours / beside) {
     ...summary(pairs.map(by)),
     ours: median(pairs.map(({ ours }) => ours)),
     beside: median(pairs.map(({ beside }) => beside)),
+  }
+}
+
+/**
+ * The same of what is too little to be told in one turn: of all turns together. The quartiles are
+ * those of turns that are drawn from them again and again.
+ */
+export function compareSums(pairs, drawings = 500) {
+  const sum = (some, whose) => some.reduce((total, pair) => total + pair[whose], 0)
+  const ratio = (some) => sum(some, 'ours') / sum(some, 'beside')
+  const draw = () => pairs.map(() => pairs[Math.floor(Math.random() * pairs.length)])
+  const drawn = Array.from({ length: drawings }, () => ratio(draw()))
+  return {
+    value: ratio(pairs),
+    quartiles: summary(drawn).quartiles,
+    ours: sum(pairs, 'ours') / pairs.length,
+    beside: sum(pairs, 'beside') / pairs.length,
   }
 }
 

@@ -13,14 +13,22 @@ export function installPeers() {
   try {
     // The scripts of a package would build it with whatever they find; it is built as ours is.
     const install = ['ci', '--prefix', here('peers'), '--ignore-scripts', '--no-progress']
-    step('installing the package `epoll`', 'npm', install)
+    step('installing the package `epoll` and Bun', 'npm', install)
     const addon = ['rebuild', '--directory', here('peers/node_modules/epoll')]
-    step('building it', process.execPath, [here('../scripts/node-gyp.mjs'), ...addon])
+    step('building `epoll`', process.execPath, [here('../scripts/node-gyp.mjs'), ...addon])
     writeFileSync(stamp, wanted)
     return undefined
   } catch (error) {
     return error.message
   }
+}
+
+/** Bun, or why there is none. */
+export function findBun() {
+  const problem = installPeers()
+  const file = here(`peers/node_modules/@oven/bun-linux-${process.arch}/bin/bun`)
+  if (existsSync(file)) return { file }
+  return { problem: problem ?? `no Bun for linux-${process.arch} among the peers` }
 }
 
 function step(what, file, args) {

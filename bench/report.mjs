@@ -3,12 +3,13 @@ import { cpus, release } from 'node:os'
 import { LIMIT } from './settings.mjs'
 
 /** How many digits a unit is worth. */
-const DIGITS = { '': 2, '×': 1, µs: 2, ms: 1, B: 0, 'B an event': 3 }
+const DIGITS = { '': 2, '×': 1, µs: 2, ms: 1, B: 0, 'B an event': 3, 'B a request': 3 }
 
-export function report({ figures, rebuilds, zombies }) {
+export function report({ figures, rebuilds, zombies, servers }) {
   const machine = `${cpus()[0].model}, Linux ${release()}, Node ${process.version}`
   return [
     ...(figures.length > 0 ? [figureTable(figures)] : []),
+    ...(servers === undefined ? [] : [serverTable(servers)]),
     ...(rebuilds === undefined ? [] : [rebuildTable(rebuilds)]),
     ...(zombies === undefined ? [] : [zombieTable(zombies)]),
     `${machine}, at most ${count(LIMIT)} descriptors; processor time (wake-ups: by the clock), medians of paired turns.`,
@@ -69,6 +70,29 @@ function zombieTable({ registered, rates }) {
       count(Math.round(wakeUps / seconds)),
       count(Math.round(stale / seconds)),
       (rebuilds / seconds).toFixed(1),
+    ]),
+  )
+}
+
+function serverTable(servers) {
+  return table(
+    [
+      'HTTP, 64 connections',
+      'CPU a request',
+      'of it outside the kernel',
+      'beside C',
+      'requests a second',
+      'latency: median',
+      '99 of 100',
+      '999 of 1000',
+    ],
+    servers.map(({ name, total, user, relative, perSecond, latencies }) => [
+      name,
+      time(total),
+      time(user),
+      relative.toFixed(2),
+      count(Math.round(perSecond)),
+      ...[500, 990, 999].map((at) => time(latencies[at])),
     ]),
   )
 }

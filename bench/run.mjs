@@ -1,17 +1,19 @@
 // npm run bench: what genpoll costs, beside its C twins and beside itself. `npm run bench -- --quick`
-// for a look, `npm run bench -- foreign rebuild` for some of the groups.
-import { execFileSync } from 'node:child_process'
+// for a look, `-- --full` for narrower quartiles, `-- foreign rebuild` for some of the groups.
 import { mkdirSync, writeFileSync } from 'node:fs'
+import { compile } from './compile.mjs'
 import { epollPackage } from './figures/epoll-package.mjs'
 import { evict } from './figures/evict.mjs'
 import { footprint } from './figures/footprint.mjs'
 import { foreign } from './figures/foreign.mjs'
+import { http } from './figures/http.mjs'
 import { loops } from './figures/loops.mjs'
 import { many } from './figures/many.mjs'
 import { modes } from './figures/modes.mjs'
 import { rebuild } from './figures/rebuild.mjs'
 import { repair } from './figures/repair.mjs'
 import { timers } from './figures/timers.mjs'
+import { udp } from './figures/udp.mjs'
 import { wakeups } from './figures/wakeups.mjs'
 import { zombies } from './figures/zombies.mjs'
 import { progress } from './measure.mjs'
@@ -33,14 +35,15 @@ const GROUPS = {
   modes,
   epollPackage,
   timers,
+  http,
+  udp,
 }
+/** The programs of twins/. */
+const TWINS = ['http', 'load', 'load-udp', 'loop', 'many', 'probe', 'repair', 'udp', 'wakeups']
 
 mkdirSync(here('.build'), { recursive: true })
 mkdirSync(here('results'), { recursive: true })
-for (const twin of ['loop', 'many', 'probe', 'repair', 'wakeups']) {
-  const files = ['-o', here(`.build/${twin}`), here(`twins/${twin}.c`), here('twins/serve.c')]
-  execFileSync(process.env.CC ?? 'cc', ['-O2', '-Wall', '-pthread', ...files])
-}
+for (const twin of TWINS) compile(twin)
 const results = { figures: [] }
 for (const name of chosen.length > 0 ? chosen : Object.keys(GROUPS)) {
   const { figures, ...series } = await GROUPS[name]()

@@ -5,16 +5,22 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 
 const { values, positionals } = parseArgs({
-  options: { quick: { type: 'boolean', default: false } },
+  options: {
+    quick: { type: 'boolean', default: false },
+    full: { type: 'boolean', default: false },
+  },
   allowPositionals: true,
 })
 
-export const isQuick = values.quick
+/** How much of something there is, by how long the run may take. */
+export const extent = (quick, usual, full) => (values.quick ? quick : values.full ? full : usual)
 /** The names of the groups to run; none: all. */
 export const chosen = positionals
 
 /** One processor for everything that is measured, the last: interrupts favour the first. */
 export const CPU = String(cpus().length - 1)
+/** And where there are two, another one for the clients of what is measured. */
+export const CLIENT_CPU = '0'
 
 /** A path below bench/. */
 export const here = (path) => fileURLToPath(new URL(path, import.meta.url))

@@ -92,6 +92,8 @@ let pinnedEvents: Uint32Array | undefined
 let pinnedEventsBytes = -1
 let pinnedBuffer: NodeJS.ArrayBufferView | undefined
 let pinnedBufferBytes = -1
+let pinnedSource: NodeJS.ArrayBufferView | undefined
+let pinnedSourceBytes = -1
 
 /** Makes `out` the place where waits write their events, of three words each. */
 export function pinEvents(out: Uint32Array): void {
@@ -105,10 +107,18 @@ export function pinEvents(out: Uint32Array): void {
   pinnedEventsBytes = bytes
 }
 
-/** Makes a view of so many bytes the place where reads and writes find theirs. */
+/** Makes a view of so many bytes the place where reads put theirs. */
 export function pinBuffer(view: NodeJS.ArrayBufferView, bytes: number): void {
   if (view === pinnedBuffer && bytes === pinnedBufferBytes) return
   binding.pin_buffer(view)
   pinnedBuffer = view
   pinnedBufferBytes = bytes
+}
+
+/** Makes a view of so many bytes the place where writes find theirs. */
+export function pinSource(view: NodeJS.ArrayBufferView, bytes: number): void {
+  if (view === pinnedSource && bytes === pinnedSourceBytes) return
+  binding.pin_source(view)
+  pinnedSource = view
+  pinnedSourceBytes = bytes
 }

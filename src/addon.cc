@@ -73,6 +73,7 @@ napi_value Pin(napi_env env, napi_callback_info info) {
 const Export kOwnExports[] = {
     {"pin_events", Pin<&State::events>},
     {"pin_buffer", Pin<&State::buffer>},
+    {"pin_source", Pin<&State::source>},
     {"fd_own_next", Call<OwnNext>::ByArguments},
     {nullptr, nullptr},
 };

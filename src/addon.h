@@ -36,7 +36,8 @@ struct State {
   uint64_t* wide = nullptr;      // of `binding.wideRegisters`
   uint8_t* address = nullptr;    // and of `binding.address`
   Pinned events;                 // where waits put their triples
-  Pinned buffer;                 // where reads and writes find their bytes
+  Pinned buffer;                 // where reads put their bytes
+  Pinned source;                 // where writes find theirs
   Pinned unpacked;               // scratch where epoll_event is not 12 bytes; data is malloc'ed
   bool owns_next = false;        // what is opened next is owned at once
   int owned_limit = 0;           // one more than the highest descriptor ever owned here

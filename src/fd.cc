@@ -13,13 +13,13 @@ namespace genpoll {
 namespace {
 
 template <long Number>
-int32_t Transfer(State& state, int32_t fd, int32_t offset, int32_t length) {
+int32_t Transfer(const Pinned& memory, int32_t fd, int32_t offset, int32_t length) {
   const size_t start = static_cast<uint32_t>(offset);
   const size_t count = static_cast<uint32_t>(length);
-  if (start > state.buffer.length || count > state.buffer.length - start) return -EINVAL;
+  if (start > memory.length || count > memory.length - start) return -EINVAL;
   int32_t rc;
   do {
-    rc = Syscall(Number, fd, state.buffer.data + start, count);
+    rc = Syscall(Number, fd, memory.data + start, count);
   } while (rc == -EINTR);
   return rc;
 }
@@ -43,11 +43,11 @@ int32_t IfOwned(int32_t fd, int32_t since, Change change) {
 }
 
 int32_t Read(State& state, int32_t fd, int32_t offset, int32_t length) {
-  return Transfer<SYS_read>(state, fd, offset, length);
+  return Transfer<SYS_read>(state.buffer, fd, offset, length);
 }
 
 int32_t Write(State& state, int32_t fd, int32_t offset, int32_t length) {
-  return Transfer<SYS_write>(state, fd, offset, length);
+  return Transfer<SYS_write>(state.source, fd, offset, length);
 }
 
 // eventfds and timerfds transfer one 64-bit word, in native byte order.

@@ -34,8 +34,10 @@ export interface Binding {
 
   /** Where waits write their triples, until it is called again. `lib/binding.ts` keeps it alive. */
   pin_events(out: Uint32Array): void
-  /** Where `read`, `write`, `interest_add_all` and `interest_rebuild` find their bytes, likewise. */
+  /** Where all but `write` that take or leave bytes find them, likewise. */
   pin_buffer(view: NodeJS.ArrayBufferView): void
+  /** Where `write` finds its bytes: who answers what was read has two buffers. */
+  pin_source(view: NodeJS.ArrayBufferView): void
 
   /** `[epfd, op, fd, events, dataLow, dataHigh]` → 0 */
   epoll_ctl: RegisterCall
@@ -52,7 +54,7 @@ export interface Binding {
   epoll_pwait: RegisterCall
   /** `[fd, offset, length]` in the pinned buffer → bytes; EINTR is retried */
   read: RegisterCall
-  /** `[fd, offset, length]` in the pinned buffer → bytes; EINTR is retried */
+  /** `[fd, offset, length]` in the pinned source → bytes; EINTR is retried */
   write: RegisterCall
   /** `[fd]` → 8, wide 0: the word read (eventfd, timerfd) */
   read_u64: RegisterCall

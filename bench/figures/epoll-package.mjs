@@ -1,12 +1,12 @@
 // Events per second beside npm's `epoll`, which hands over one event at a time from a thread.
 import { compare, startNode, takeTurns } from '../measure.mjs'
 import { installPeers } from '../peers.mjs'
-import { isQuick } from '../settings.mjs'
+import { extent } from '../settings.mjs'
 
-const PROCESSES = isQuick ? 1 : 2
-const TURNS = isQuick ? 5 : 9
-const EVENTS = isQuick ? 64_000 : 192_000
-const PEER_EVENTS = isQuick ? 2000 : 6000
+const PROCESSES = extent(1, 2, 2)
+const TURNS = extent(5, 9, 9)
+const EVENTS = extent(64_000, 192_000, 192_000)
+const PEER_EVENTS = extent(2000, 6000, 6000)
 
 const CASES = [
   { work: 'owned, `start()`', name: 'startOwned', least: 30 },

@@ -1,8 +1,8 @@
 // Eviction of a zombie without a rebuild.
 import { progress, startNode, summary } from '../measure.mjs'
-import { isQuick, LARGE } from '../settings.mjs'
+import { extent, LARGE } from '../settings.mjs'
 
-const ROUNDS = isQuick ? 5 : 20
+const ROUNDS = extent(5, 20, 20)
 const AT_A_TIME = 50
 
 export async function evict() {

@@ -1,9 +1,9 @@
 // What there is to pay for importing the package, and in garbage.
 import { execFileSync } from 'node:child_process'
 import { progress, summary } from '../measure.mjs'
-import { CPU, here, isQuick } from '../settings.mjs'
+import { CPU, extent, here } from '../settings.mjs'
 
-const ROUNDS = isQuick ? 7 : 45
+const ROUNDS = extent(7, 45, 45)
 
 export async function footprint() {
   return { figures: [importCost(), heapOfEvents()] }

@@ -1,11 +1,11 @@
 // What it costs more that the kernel is asked whether a number still names its file. How much of it
 // is the kernel's own is measured beside it: that moves with the machine, the goal doesn't.
 import { compare, median, startNode, startTwin, takeTurns } from '../measure.mjs'
-import { isQuick, LARGE } from '../settings.mjs'
+import { extent, LARGE } from '../settings.mjs'
 
-const PROCESSES = isQuick ? 1 : 3
-const TURNS = isQuick ? 15 : 25
-const EVENTS = isQuick ? 50_000 : 150_000
+const PROCESSES = extent(1, 2, 3)
+const TURNS = extent(15, 25, 25)
+const EVENTS = extent(50_000, 150_000, 150_000)
 
 export async function foreign() {
   return { figures: [await measure(10), await measure(LARGE)] }

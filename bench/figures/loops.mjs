@@ -1,10 +1,10 @@
 // The plain loops of scripts/loop.mjs, each beside the one of twins/loop.c.
 import { compare, startNode, startTwin, takeTurns } from '../measure.mjs'
-import { isQuick } from '../settings.mjs'
+import { extent } from '../settings.mjs'
 
-const PROCESSES = isQuick ? 3 : 5
-const TURNS = isQuick ? 3 : 9
-const TURN_NS = isQuick ? 4e7 : 1.2e8
+const PROCESSES = extent(3, 3, 5)
+const TURNS = extent(3, 5, 9)
+const TURN_NS = extent(4e7, 1.2e8, 1.2e8)
 
 const LOOPS = [
   {

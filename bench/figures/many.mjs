@@ -1,11 +1,11 @@
 // As many registrations as a process may hold: what each costs, and that a wait doesn't see them.
 import { compare, startNode, startTwin, summary, takeTurns } from '../measure.mjs'
-import { isQuick, MANY } from '../settings.mjs'
+import { extent, MANY } from '../settings.mjs'
 
-const WARM = isQuick ? 10 : 20
-const TURNS = isQuick ? 7 : 35
-const WAIT_TURNS = isQuick ? 15 : 45
-const WAITS = isQuick ? 20_000 : 50_000
+const WARM = extent(10, 20, 20)
+const TURNS = extent(7, 21, 35)
+const WAIT_TURNS = extent(15, 21, 45)
+const WAITS = extent(20_000, 50_000, 50_000)
 
 const count = MANY.toLocaleString('en')
 

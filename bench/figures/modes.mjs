@@ -1,10 +1,10 @@
 // What the conveniences of `Loop` cost, on the ping-pong of scripts/loop.mjs.
 import { compare, startNode, startTwin, takeTurns } from '../measure.mjs'
-import { isQuick } from '../settings.mjs'
+import { extent } from '../settings.mjs'
 
-const PROCESSES = isQuick ? 2 : 4
-const TURNS = isQuick ? 3 : 5
-const TURN_NS = isQuick ? 3e7 : 4e7
+const PROCESSES = extent(2, 2, 4)
+const TURNS = extent(3, 5, 5)
+const TURN_NS = extent(3e7, 4e7, 4e7)
 
 const node = (name) => ({ name, begin: () => startNode('loop') })
 const c = (name) => ({ name, begin: () => startTwin('loop') })

@@ -1,8 +1,8 @@
 // What a rebuild costs against the number of registrations.
 import { compare, startNode, startTwin, takeTurns } from '../measure.mjs'
-import { isQuick, MANY } from '../settings.mjs'
+import { extent, MANY } from '../settings.mjs'
 
-const TURNS = isQuick ? 7 : 25
+const TURNS = extent(7, 11, 25)
 const SIZES = [...[10, 100, 1000, 10_000].filter((size) => size < MANY), MANY]
 /** A turn is long enough for its processor time to be told. */
 const PER_TURN = 20_000

@@ -1,10 +1,10 @@
 // Repair of one replaced descriptor among as many as fit.
 import { median, progress, startNode, startTwin, summary } from '../measure.mjs'
-import { isQuick, MANY } from '../settings.mjs'
+import { extent, MANY } from '../settings.mjs'
 
-const ROUNDS = isQuick ? 9 : 45
+const ROUNDS = extent(9, 45, 45)
 const AT_A_TIME = 10
-const TWIN_ROUNDS = isQuick ? 3 : 9
+const TWIN_ROUNDS = extent(3, 9, 9)
 
 const count = MANY.toLocaleString('en')
 

@@ -1,9 +1,9 @@
 // Very many timers, beside setTimeout.
 import { compare, startNode, takeTurns } from '../measure.mjs'
-import { isQuick } from '../settings.mjs'
+import { extent } from '../settings.mjs'
 
-const PROCESSES = isQuick ? 1 : 2
-const TURNS = isQuick ? 5 : 9
+const PROCESSES = extent(1, 1, 2)
+const TURNS = extent(5, 9, 9)
 const WARM = 4
 const TIMERS = 100_000
 /** A prime: with it the order in which they fall due is as good as none. */

@@ -1,10 +1,10 @@
 // How soon a thread is awake that another has rung for, both on one processor: on two, the interrupt
 // that wakes the other one is all that can be seen. By the clock, as the only figures here.
 import { compare, startNode, startTwin, takeTurns } from '../measure.mjs'
-import { isQuick } from '../settings.mjs'
+import { extent } from '../settings.mjs'
 
-const PROCESSES = isQuick ? 1 : 3
-const TURNS = isQuick ? 9 : 25
+const PROCESSES = extent(1, 3, 3)
+const TURNS = extent(9, 25, 25)
 const ROUNDS = 2000
 const WARM = 20_000
 

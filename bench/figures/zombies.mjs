@@ -1,10 +1,10 @@
 // What zombies cost that only a rebuild removes: their wake-ups, then the rebuild.
 import { compare, progress, startNode } from '../measure.mjs'
-import { isQuick, LARGE } from '../settings.mjs'
+import { extent, LARGE } from '../settings.mjs'
 
 const RATES = [0, 1, 10, 100]
-const SECONDS = isQuick ? 1 : 5
-const ROUNDS = isQuick ? 9 : 45
+const SECONDS = extent(1, 2, 5)
+const ROUNDS = extent(9, 45, 45)
 
 export async function zombies() {
   const library = startNode('zombies')

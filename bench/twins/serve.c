@@ -26,6 +26,24 @@ double used(void) {
   return time.tv_sec * 1e9 + time.tv_nsec;
 }
 
+double now(void) {
+  struct timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return time.tv_sec * 1e9 + time.tv_nsec;
+}
+
+int ascending(const void *a, const void *b) {
+  const double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+void print_load(double elapsed, double *ns, long n) {
+  qsort(ns, n, sizeof *ns, ascending);
+  printf("{\"ns\": %.0f, \"latencies\": [", elapsed);
+  for (long i = 0; i < 1000; i++) printf(i > 0 ? ", %.0f" : "%.0f", ns[i * n / 1000]);
+  printf("]}");
+}
+
 void raise_limit(void) {
   struct rlimit limit;
   getrlimit(RLIMIT_NOFILE, &limit);

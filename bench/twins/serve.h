@@ -16,6 +16,15 @@ void serve(const struct bench_case *cases);
 /* Nanoseconds of processor time that the process has used. */
 double used(void);
 
+/* Nanoseconds by the clock. */
+double now(void);
+
+/* For qsort, of doubles. */
+int ascending(const void *a, const void *b);
+
+/* How long `n` requests took, altogether and each: the latter as a thousand quantiles. Sorts them. */
+void print_load(double elapsed, double *ns, long n);
+
 /* As many open files as may be. */
 void raise_limit(void);
 

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "serve.h"
@@ -15,12 +14,6 @@ struct bell {
 
 static struct bell to_first, to_second;
 static double answered;
-
-static double now(void) {
-  struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return time.tv_sec * 1e9 + time.tv_nsec;
-}
 
 static void make(struct bell *bell) {
   struct epoll_event event = {.events = EPOLLIN};
@@ -51,11 +44,6 @@ static void *answer(void *unused) {
     ring(&to_first);
   }
   return unused;
-}
-
-static int ascending(const void *a, const void *b) {
-  const double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
 }
 
 static void print_quantiles(const char *name, double *ns, long n) {

@@ -1,4 +1,4 @@
-import { binding, bytesOf, pinBuffer } from '../binding.js'
+import { binding, bytesOf, pinBuffer, pinSource } from '../binding.js'
 import { KCMP_EPOLL_TFD } from '../constants.js'
 import { EAGAIN } from '../errno.js'
 import { check, fail } from '../errors.js'
@@ -32,7 +32,7 @@ export function read(
   offset = 0,
   length?: number,
 ): number | null {
-  select(buffer, offset, length)
+  select(buffer, offset, length, pinBuffer)
   registers[0] = int32(fd, 'fd')
   native.read()
   return count(registers[0]!, 'read', fd)
@@ -54,7 +54,7 @@ export function write(
   offset = 0,
   length?: number,
 ): number | null {
-  select(buffer, offset, length)
+  select(buffer, offset, length, pinSource)
   registers[0] = int32(fd, 'fd')
   native.write()
   return count(registers[0]!, 'write', fd)
@@ -67,7 +67,12 @@ function count(rc: number, syscall: string, fd: number): number | null {
 }
 
 /** Checks a part of a buffer and puts it where the native calls look: registers 1 and 2. */
-function select(buffer: NodeJS.ArrayBufferView, offset: number, length: number | undefined): void {
+function select(
+  buffer: NodeJS.ArrayBufferView,
+  offset: number,
+  length: number | undefined,
+  pin: typeof pinBuffer,
+): void {
   if (!ArrayBuffer.isView(buffer)) {
     throw invalidType('buffer', 'a Buffer, TypedArray or DataView', buffer)
   }
@@ -76,10 +81,10 @@ function select(buffer: NodeJS.ArrayBufferView, offset: number, length: number |
   const count = length === undefined ? size - offset : integer(length, 'length', 0, size - offset)
   const bounded = Math.min(count, MAX_LENGTH)
   if (offset > MAX_OFFSET - bounded) {
-    pinBuffer(new Uint8Array(buffer.buffer, buffer.byteOffset + offset, bounded), bounded)
+    pin(new Uint8Array(buffer.buffer, buffer.byteOffset + offset, bounded), bounded)
     registers[1] = 0
   } else {
-    pinBuffer(buffer, size)
+    pin(buffer, size)
     registers[1] = offset
   }
   registers[2] = bounded
