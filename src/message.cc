@@ -3,6 +3,7 @@
 
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 
 #include <algorithm>
 #include <cstring>
@@ -19,6 +20,7 @@ namespace {
 constexpr uint32_t kMaxBuffers = 1024;
 constexpr size_t kMaxFds = 253;  // one more can be asked for, and is refused
 constexpr int32_t kMaxMessages = 1024;
+constexpr int kScmPidfd = 4;  // a descriptor that SO_PASSPIDFD adds
 
 struct Buffers {
   iovec vectors[kMaxBuffers];
@@ -129,6 +131,9 @@ int32_t Recvmsg(State& state, napi_env env, napi_value* values) {
       registers[2] += Take(state, header, fds + registers[2],
                            out.length / sizeof(int32_t) - static_cast<size_t>(registers[2]));
     } else {
+      if (header->cmsg_level == SOL_SOCKET && header->cmsg_type == kScmPidfd) {
+        Take(state, header, nullptr, 0);
+      }
       registers[4]++;
     }
   }
@@ -149,7 +154,7 @@ struct Batch {
   mmsghdr headers[kMaxMessages];
   iovec vectors[kMaxMessages];
   Record* records;
-  int32_t count = 0;
+  int32_t count = -EINVAL;  // where the memory isn't what was said
 
   // Of the datagrams from `first` on, `length` bytes each; or as many as their records say.
   Batch(const State& state, int32_t capacity, int32_t stride, int32_t first, int32_t end,
@@ -160,6 +165,7 @@ struct Batch {
         state.buffer.length < slots * (sizeof(Record) + room)) {
       return;
     }
+    count = 0;
     records = reinterpret_cast<Record*>(state.buffer.data) + first;
     uint8_t* data = state.buffer.data + slots * sizeof(Record) + first * room;
     for (int32_t i = first; i < end; i++, count++, data += room) {
@@ -180,6 +186,7 @@ struct Batch {
 
 int32_t Recvmmsg(State& state, int32_t fd, int32_t capacity, int32_t stride, int32_t flags) {
   Batch batch(state, capacity, stride, 0, capacity, false);
+  if (batch.count < 0) return batch.count;
   const int32_t rc = Retried(
       [&] { return Syscall(SYS_recvmmsg, fd, batch.headers, batch.count, flags, nullptr); });
   for (int32_t i = 0; i < rc; i++) {
@@ -187,7 +194,7 @@ int32_t Recvmmsg(State& state, int32_t fd, int32_t capacity, int32_t stride, int
     Record& record = batch.records[i];
     record.length = header.msg_len;
     record.address_length =
-        static_cast<uint16_t>(std::min<size_t>(header.msg_hdr.msg_namelen, sizeof record.address));
+        static_cast<uint16_t>(std::min<size_t>(header.msg_hdr.msg_namelen, sizeof(sockaddr_un)));
     record.is_truncated = (header.msg_hdr.msg_flags & MSG_TRUNC) != 0;
   }
   return rc;
@@ -196,6 +203,7 @@ int32_t Recvmmsg(State& state, int32_t fd, int32_t capacity, int32_t stride, int
 int32_t Sendmmsg(State& state, int32_t fd, int32_t capacity, int32_t stride, int32_t first,
                  int32_t end, int32_t flags) {
   Batch batch(state, capacity, stride, first, end, true);
+  if (batch.count < 0) return batch.count;
   return Retried([&] { return Syscall(SYS_sendmmsg, fd, batch.headers, batch.count, flags); });
 }
 

@@ -291,6 +291,24 @@ test('sys.sendmsg: descriptors that can’t be sent', (t) => {
   t.equal(sys.recvmsg(b.fd, [buffer], 0), null)
 })
 
+test('memory that is taken away while the buffers are looked at isn’t written to', (t) => {
+  using kept = new Kept()
+  const [a, b] = kept.both(Socket.pair())
+  a.write(Buffer.alloc(8, 'x'))
+  const memory = new ArrayBuffer(8)
+  const buffers = [new Uint8Array(memory), new Uint8Array(1)]
+  const moved: Uint8Array[] = []
+  const take = () => {
+    if (memory.byteLength > 0) {
+      moved.push(new Uint8Array(structuredClone(memory, { transfer: [memory] })))
+    }
+    return new Uint8Array(1)
+  }
+  Object.defineProperty(buffers, 1, { get: take })
+  t.match(sys.recvmsg(b.fd, buffers, 0), { bytes: 1 })
+  t.same(moved, [new Uint8Array(8)])
+})
+
 test('the addon closes what there is no room for', (t) => {
   using kept = new Kept()
   const [a, b] = kept.both(Socket.pair())

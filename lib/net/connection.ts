@@ -1,9 +1,9 @@
 import { EPOLLERR, EPOLLET, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP } from '../constants.js'
 import { ErrnoError } from '../errors.js'
-import type { Loop } from '../loop/loop.js'
+import { Loop } from '../loop/loop.js'
 import type { WatchSource } from '../loop/source.js'
 import { boolean, integer, invalidType, object, withCode } from '../validate.js'
-import type { Socket } from './socket.js'
+import { Socket } from './socket.js'
 
 export interface ConnectionHandlers {
   /** There is something to read, or the peer has ended: `connection.read` tells. */
@@ -59,9 +59,14 @@ export class Connection {
   ) {
     const { highWaterMark = 65536, allowHalfOpen } = object(options)
     this.#handlers = object(handlers, 'handlers')
-    if (typeof handlers.readable !== 'function') {
-      throw invalidType('handlers.readable', 'of type function', handlers.readable)
+    const { readable, drain = () => {}, close = () => {} } = handlers
+    for (const [name, handler] of Object.entries({ readable, drain, close })) {
+      if (typeof handler !== 'function') {
+        throw invalidType(`handlers.${name}`, 'of type function', handler)
+      }
     }
+    if (!(loop instanceof Loop)) throw invalidType('loop', 'a Loop', loop)
+    if (!(socket instanceof Socket)) throw invalidType('socket', 'a Socket', socket)
     this.#highWaterMark = integer(
       highWaterMark,
       'options.highWaterMark',
@@ -121,7 +126,8 @@ export class Connection {
     const written = isFirst ? (this.#attempt(() => this.socket.write(bytes)) ?? 0) : 0
     if (this.#closed) return false
     if (written < bytes.length) {
-      this.#queue.push(bytes.slice(written))
+      // Not slice(): a Buffer's doesn't copy.
+      this.#queue.push(new Uint8Array(bytes.subarray(written)))
       this.#length += bytes.length - written
       this.#update()
     }
@@ -164,10 +170,13 @@ export class Connection {
 
   #dispatch(events: number): void {
     if ((events & EPOLLOUT) !== 0 && this.#length > 0) this.#flush()
-    if (this.#closed || this.#isPaused || (events & ~EPOLLOUT) === 0) return
-    if (!this.#hasEnded) this.#handlers.readable(this)
-    // There is nothing more to read, and now nobody to write to.
-    else if ((events & (EPOLLERR | EPOLLHUP)) !== 0) this.#close(this.socket.connectError())
+    if (this.#closed || (events & ~EPOLLOUT) === 0) return
+    if (!this.#hasEnded) {
+      if (!this.#isPaused) this.#handlers.readable(this)
+    } else if ((events & (EPOLLERR | EPOLLHUP)) !== 0) {
+      // There is nothing more to read, and now nobody to write to.
+      this.#close(this.socket.connectError())
+    }
   }
 
   #flush(): void {
@@ -178,7 +187,7 @@ export class Connection {
     if (this.#length > 0) return
     if (this.#isEnding) this.#finish()
     this.#update()
-    if (!this.#needsDrain || this.#closed) return
+    if (!this.#needsDrain || this.#isEnding || this.#closed) return
     this.#needsDrain = false
     this.#handlers.drain?.(this)
   }
@@ -208,12 +217,17 @@ export class Connection {
       this.#close(null)
       return
     }
-    // A hang-up is reported whatever is asked for: while nobody reads, once.
-    const waiting = this.#isPaused ? EPOLLET : this.#hasEnded ? 0 : EPOLLIN | EPOLLRDHUP
-    const mask = waiting | (this.#length > 0 ? EPOLLOUT : 0)
+    const mask = (this.#length > 0 ? EPOLLOUT : 0) | this.#readMask()
     if (mask === this.#mask) return
     this.#mask = mask
     this.source.modify(mask)
+  }
+
+  /** A hang-up is reported whatever is asked for. While nobody reads or writes, once: no write ends it. */
+  #readMask(): number {
+    if (this.#hasEnded) return 0
+    if (!this.#isPaused) return EPOLLIN | EPOLLRDHUP
+    return this.#length > 0 ? 0 : EPOLLET
   }
 
   /** A call on the socket; an error of the kernel's ends the connection. */
@@ -232,6 +246,7 @@ export class Connection {
     this.#closed = true
     this.#queue = []
     this.#length = 0
+    this.#needsDrain = false
     this.socket.close()
     this.#handlers.close?.(this, error)
   }

@@ -1,9 +1,10 @@
 import { type Address, type AddressLike, ipAddress, unixAddress } from '../address.js'
-import { binding, pinBuffer } from '../binding.js'
+import { binding, bytesOf, pinBuffer } from '../binding.js'
 import {
   AF_UNIX,
   IPPROTO_IPV6,
   IPV6_V6ONLY,
+  MSG_CMSG_CLOEXEC,
   MSG_NOSIGNAL,
   MSG_TRUNC,
   SO_REUSEADDR,
@@ -16,7 +17,7 @@ import {
 import { EAGAIN } from '../errno.js'
 import { fail } from '../errors.js'
 import { OwnedFd, opened } from '../fd.js'
-import { socketpair } from '../sys/descriptors.js'
+import { close, socketpair } from '../sys/descriptors.js'
 import * as sys from '../sys/sockets.js'
 import { boolean, integer, invalidType, object } from '../validate.js'
 import { DatagramBatch } from './batch.js'
@@ -75,10 +76,13 @@ export class Datagram extends OwnedFd {
   }
 
   /**
-   * A unix socket, at a path, at an abstract name (`'\0name'`), or without a name: then it can send,
-   * and nobody can answer. The file of a path stays when it is closed.
+   * A unix socket, at a path, at an abstract name (`'\0name'`; `''` for one that the kernel chooses), or
+   * without a name: then it can send, and nobody can answer. The file of a path stays when it is closed.
    */
   static unix(path?: string): Datagram {
+    if (path !== undefined && typeof path !== 'string') {
+      throw invalidType('path', 'of type string', path)
+    }
     const address = unixAddress(path ?? '', 'path')
     const fd = openFor(address, SOCK_DGRAM, (fd) => {
       if (path !== undefined) sys.bind(fd, address)
@@ -135,9 +139,11 @@ export class Datagram extends OwnedFd {
    * @throws {ErrnoError} `ECONNREFUSED` (one that was sent came back).
    */
   recv(buffer: NodeJS.ArrayBufferView): Received | null {
-    const message = sys.recvmsg(this.fd, [buffer], 0)
+    const message = sys.recvmsg(this.fd, [buffer], MSG_CMSG_CLOEXEC)
     if (message === null) return null
-    const { bytes, flags, address } = message
+    const { bytes, flags, fds, address } = message
+    // Nobody has asked for them.
+    fds.forEach(close)
     return { count: bytes, isTruncated: (flags & MSG_TRUNC) !== 0, address }
   }
 
@@ -196,5 +202,5 @@ export class Datagram extends OwnedFd {
 
 function pinBatch(batch: DatagramBatch): void {
   if (!(batch instanceof DatagramBatch)) throw invalidType('batch', 'a DatagramBatch', batch)
-  pinBuffer(batch.memory, batch.memory.length)
+  pinBuffer(batch.memory, bytesOf(batch.memory, 'batch'))
 }

@@ -94,7 +94,8 @@ export class Listener extends OwnedFd {
 
   /**
    * Takes over a socket that listens already: another thread's (`dup()` and `release()` there), or one
-   * that was inherited.
+   * that was inherited. Its flags stay as they are: one that blocks, as inherited ones may, makes
+   * `accept()` wait until it is told otherwise (`setNonBlocking(true)`).
    *
    * @throws {ErrnoError} as `Fd.adopt`; `ENOTSOCK`; `EPROTOTYPE` for datagrams.
    */

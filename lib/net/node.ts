@@ -1,5 +1,12 @@
 import { invalidType, invalidValue } from '../validate.js'
 
+/** What Node keeps of a descriptor, or of something that has one. */
+interface Holder {
+  fd?: unknown
+  handle?: Holder | null
+  _handle?: Holder | null
+}
+
 /**
  * The descriptor of one of Node's own objects: a `FileHandle`, a `net.Server` or `net.Socket`, a
  * `dgram.Socket`, a child's stdin, stdout or stderr. It stays Node's, to read and to close; watched as a
@@ -15,18 +22,17 @@ export function fdOf(object: object): number {
   if (typeof object !== 'object' || object === null) {
     throw invalidType('object', 'an object of Node with a descriptor', object)
   }
-  // Node shows those of handles nowhere else; a dgram socket's handle is behind a symbol.
-  const { fd, _handle, [stateOf(object)]: state } = object as Record<PropertyKey, unknown>
-  const handle = _handle ?? (state as { handle?: unknown } | undefined)?.handle
-  const found = typeof fd === 'number' ? fd : (handle as { fd?: unknown } | undefined)?.fd
-  if (typeof found === 'number' && found >= 0) return found
-  if (fd === undefined && handle === undefined && !('_handle' in object) && state === undefined) {
+  const { fd = handleOf(object)?.fd } = object as Holder
+  if (typeof fd === 'number' && fd >= 0) return fd
+  if (fd === undefined && !('_handle' in object)) {
     throw invalidType('object', 'an object of Node with a descriptor', object)
   }
   throw invalidValue('object', 'open: it has no descriptor yet, or none any more', object)
 }
 
-function stateOf(object: object): symbol | string {
+/** Node shows it nowhere else. A dgram socket's is behind a symbol: its `_handle` is deprecated. */
+function handleOf(object: Holder): Holder | null | undefined {
   const isState = (symbol: symbol) => symbol.description === 'state symbol'
-  return Object.getOwnPropertySymbols(object).find(isState) ?? ''
+  const state = Object.getOwnPropertySymbols(object).find(isState)
+  return state === undefined ? object._handle : (object as Record<symbol, Holder>)[state]?.handle
 }

@@ -23,7 +23,7 @@ import { Fd, opened } from '../fd.js'
 import { numberOf, type Target } from '../registration.js'
 import { close, socketpair } from '../sys/descriptors.js'
 import * as sys from '../sys/sockets.js'
-import { boolean, integer, invalidType, invalidValue, object } from '../validate.js'
+import { boolean, integer, invalidType, invalidValue, object, outOfRange } from '../validate.js'
 import { assertType, openFor } from './endpoint.js'
 import { getOption, type SocketOption, setOption } from './options.js'
 
@@ -156,7 +156,7 @@ export class Socket extends Fd {
 
   /**
    * Sends descriptors through a unix socket, with some bytes. They stay open here, and the receiver
-   * has them under numbers of its own.
+   * has them under numbers of its own. (TCP takes the bytes, and drops the descriptors.)
    *
    * @param fds At most 253.
    * @param data At least one byte; a NUL unless told.
@@ -167,13 +167,16 @@ export class Socket extends Fd {
    */
   sendFds(fds: readonly Target[], data: NodeJS.ArrayBufferView = NUL): number | null {
     if (!Array.isArray(fds)) throw invalidType('fds', 'an array of descriptors', fds)
+    if (fds.length > 0 && data?.byteLength === 0) {
+      throw outOfRange('data', 'a byte long or more: the descriptors go with the first', data)
+    }
     const numbers = fds.map((fd: Target) => numberOf(fd, 'fds'))
     return sys.sendmsg(this.fd, { buffers: [data], fds: numbers }, MSG_NOSIGNAL)
   }
 
   /**
    * Receives bytes, and the descriptors that came with them: owned, CLOEXEC, and the caller's to
-   * close.
+   * close. In a stream they may come with the end of the message before theirs.
    *
    * @returns `null` if it would block.
    * @throws {ErrnoError} `EMSGSIZE` if descriptors were lost on the way, because this process can't
