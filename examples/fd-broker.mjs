@@ -10,15 +10,16 @@ import { Listener, Socket, serve } from 'genpoll/net'
 const [role, name = `genpoll-broker-${process.pid}`] = process.argv.slice(2)
 const buffer = Buffer.alloc(4096)
 const loop = new Loop()
+const socket = role && Socket.connect({ path: `\0${name}` })
 
 if (role === 'give') {
   const path = `${tmpdir()}/genpoll-letter-${process.pid}`
   writeFileSync(path, `a letter from process ${process.pid}`)
   const letter = Fd.adopt(openSync(path))
   rmSync(path)
-  Socket.connect({ path: `\0${name}` }).sendFds([letter])
+  socket.sendFds([letter])
+  for (const each of [letter, socket]) each.close()
 } else if (role === 'take') {
-  const socket = Socket.connect({ path: `\0${name}` })
   socket.write(Buffer.from('please'))
   loop.watch(socket, EPOLLIN, () => {
     const [letter] = socket.recvFds(buffer).fds

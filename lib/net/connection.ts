@@ -59,11 +59,10 @@ export class Connection {
   ) {
     const { highWaterMark = 65536, allowHalfOpen } = object(options)
     this.#handlers = object(handlers, 'handlers')
-    const { readable, drain = () => {}, close = () => {} } = handlers
-    for (const [name, handler] of Object.entries({ readable, drain, close })) {
-      if (typeof handler !== 'function') {
-        throw invalidType(`handlers.${name}`, 'of type function', handler)
-      }
+    for (const name of ['readable', 'drain', 'close'] as const) {
+      const handler = handlers[name]
+      if (typeof handler === 'function' || (handler === undefined && name !== 'readable')) continue
+      throw invalidType(`handlers.${name}`, 'of type function', handler)
     }
     if (!(loop instanceof Loop)) throw invalidType('loop', 'a Loop', loop)
     if (!(socket instanceof Socket)) throw invalidType('socket', 'a Socket', socket)
