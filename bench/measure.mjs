@@ -84,7 +84,16 @@ export function summary(numbers) {
 
 export const median = (numbers) => summary(numbers).value
 
+let bar = ''
+
+/** So many of the groups are done. */
+export function showDone(count, all) {
+  bar = `${'█'.repeat(count)}${'░'.repeat(all - count)} `
+}
+
+/** What is being measured; nothing at the end. */
 export function progress(text) {
   const { isTTY, columns } = process.stderr
-  if (isTTY) process.stderr.write(`\r\x1b[K${text.slice(0, columns - 1)}`)
+  const line = text === '' ? '' : `${bar}${text}`.slice(0, columns - 1)
+  if (isTTY) process.stderr.write(`\r\x1b[K${line}`)
 }

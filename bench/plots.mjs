@@ -1,20 +1,56 @@
 // What a plot says more about than a table.
-import { BarChart, LineChart } from 'echarts/charts'
+import { BarChart, LineChart, ScatterChart } from 'echarts/charts'
 import { GridComponent, LegendComponent, TitleComponent } from 'echarts/components'
 import { init, use } from 'echarts/core'
 import { SVGRenderer } from 'echarts/renderers'
 
-use([BarChart, LineChart, GridComponent, LegendComponent, TitleComponent, SVGRenderer])
+use([
+  BarChart,
+  LineChart,
+  ScatterChart,
+  GridComponent,
+  LegendComponent,
+  TitleComponent,
+  SVGRenderer,
+])
 
 /** [file name, SVG] of each. */
-export function plots({ rebuilds, zombies, servers }) {
+export function plots({ figures, rebuilds, zombies, servers }) {
   const drawn = []
+  const ratios = figures.filter(({ unit, goal }) => unit === '' && goal !== undefined)
+  if (ratios.length > 0) drawn.push(['ratios', ratioPlot(ratios)])
   if (rebuilds !== undefined) drawn.push(['rebuild', rebuildPlot(rebuilds)])
   if (zombies !== undefined) drawn.push(['zombies', zombiePlot(zombies)])
   if (servers !== undefined) {
     drawn.push(['servers', serverPlot(servers)], ['latencies', latencyPlot(servers)])
   }
   return drawn
+}
+
+/** The shorter the better, and no longer than to the mark. */
+function ratioPlot(ratios) {
+  const data = ratios.map(({ work, besides }) => `${work.replaceAll('`', '')} (${besides})`)
+  const values = ratios.map(({ value }) => Number(value.toFixed(2)))
+  const goals = ratios.map(({ goal }) => goal)
+  return draw(
+    {
+      title: { text: 'genpoll’s time or memory, beside that of others = 1' },
+      legend: { top: 'bottom' },
+      grid: { left: 390, right: 50, top: 50, bottom: 60 },
+      xAxis: { type: 'value' },
+      yAxis: {
+        type: 'category',
+        data,
+        inverse: true,
+        axisLabel: { fontSize: 11, width: 380, overflow: 'truncate' },
+      },
+      series: [
+        { type: 'bar', name: 'measured', data: values, label: { show: true, position: 'right' } },
+        { type: 'scatter', name: 'goal', symbol: 'rect', symbolSize: [3, 14], data: goals },
+      ],
+    },
+    { width: 900, height: 100 + 26 * ratios.length },
+  )
 }
 
 function serverPlot(servers) {
@@ -81,8 +117,8 @@ function zombiePlot({ registered, rates }) {
 
 const axis = (name) => ({ name, nameLocation: 'middle', nameGap: 35 })
 
-function draw(option) {
-  const chart = init(null, null, { renderer: 'svg', ssr: true, width: 640, height: 420 })
+function draw(option, size = { width: 640, height: 420 }) {
+  const chart = init(null, null, { renderer: 'svg', ssr: true, ...size })
   chart.setOption({ animation: false, backgroundColor: '#fff', ...option })
   const svg = chart.renderToSVGString()
   chart.dispose()

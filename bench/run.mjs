@@ -16,7 +16,7 @@ import { timers } from './figures/timers.mjs'
 import { udp } from './figures/udp.mjs'
 import { wakeups } from './figures/wakeups.mjs'
 import { zombies } from './figures/zombies.mjs'
-import { progress } from './measure.mjs'
+import { progress, showDone } from './measure.mjs'
 import { plots } from './plots.mjs'
 import { report } from './report.mjs'
 import { chosen, here } from './settings.mjs'
@@ -45,7 +45,9 @@ mkdirSync(here('.build'), { recursive: true })
 mkdirSync(here('results'), { recursive: true })
 for (const twin of TWINS) compile(twin)
 const results = { figures: [] }
-for (const name of chosen.length > 0 ? chosen : Object.keys(GROUPS)) {
+const names = chosen.length > 0 ? chosen : Object.keys(GROUPS)
+for (const [i, name] of names.entries()) {
+  showDone(i, names.length)
   const { figures, ...series } = await GROUPS[name]()
   results.figures.push(...figures)
   Object.assign(results, series)

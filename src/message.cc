@@ -161,8 +161,9 @@ struct Batch {
         bool is_sent) {
     const auto slots = static_cast<size_t>(capacity);
     const auto room = static_cast<size_t>(stride);
-    if (capacity < 0 || capacity > kMaxMessages || stride < 0 || first < 0 || end > capacity ||
-        state.buffer.length < slots * (sizeof(Record) + room)) {
+    const bool is_aligned = reinterpret_cast<uintptr_t>(state.buffer.data) % alignof(Record) == 0;
+    if (!is_aligned || capacity < 0 || capacity > kMaxMessages || stride < 0 || first < 0 ||
+        end > capacity || state.buffer.length < slots * (sizeof(Record) + room)) {
       return;
     }
     count = 0;

@@ -67,7 +67,10 @@ const unprivileged = readFileSync('/proc/sys/net/ipv4/ip_unprivileged_port_start
 /** Runs a child without privileges, and without what the test runner would have it do. */
 function asNobody(...args: string[]) {
   const identity = isRoot ? { uid: NOBODY, gid: NOBODY } : {}
-  return spawnSync(process.execPath, args, { ...identity, env: {}, encoding: 'utf8' })
+  // A sanitized addon needs its own.
+  const { LD_PRELOAD = '', ASAN_OPTIONS = '' } = process.env
+  const env = { LD_PRELOAD, ASAN_OPTIONS }
+  return spawnSync(process.execPath, args, { ...identity, env, encoding: 'utf8' })
 }
 
 function whyNotDenied(): string | false {

@@ -100,7 +100,7 @@ function figuresOf({ name, goals = {} }, pairs) {
   const user = compareSums(partOf('user', pairs))
   return [
     figure('HTTP, 64 connections, a request', total, goals.total),
-    figure('the same, outside the kernel', user, goals.user),
+    figure('HTTP, a request, outside the kernel', user, goals.user),
   ]
 }
 
@@ -108,7 +108,7 @@ function figuresOf({ name, goals = {} }, pairs) {
 async function idle() {
   const addIdle = (server) => server.addIdle(LARGE)
   const pairs = await measure('itself, among idle ones', GENPOLL, IDLE_PROCESSES, addIdle)
-  const work = `the same, among ${LARGE.toLocaleString('en')} idle connections`
+  const work = `HTTP, a request, among ${LARGE.toLocaleString('en')} idle connections`
   const total = compare(partOf('total', pairs))
   return { work, besides: 'without them', ...total, unit: '', goal: 1.03 }
 }

@@ -23,7 +23,7 @@ export interface ConnectionOptions {
 
 /**
  * A socket on a loop with a queue for what can't be written at once. An error of the peer's ends the
- * connection, not the loop.
+ * connection, not the loop. From now on the socket is the connection's, to read, write and close.
  *
  * @example
  * new Connection(loop, socket, {
