@@ -4,6 +4,7 @@ import { ELOOP } from './errno.js'
 import { check, fail } from './errors.js'
 import type { InterestList } from './interest-list.js'
 import { ACTIVE, CLOSED, DISARMED, type Registration, VERIFIED } from './registration.js'
+import { hasLibuv } from './runtime.js'
 import { poll } from './sys/epoll.js'
 import { since, type Zombies } from './zombies.js'
 
@@ -94,15 +95,15 @@ export class Delivery<T> {
   ): number {
     const delivered = this.#waitOn(epfd, 0, mask, visit)
     if (delivered > 0 || this.#isOver) return delivered
-    const rc = binding.host_attach(epfd)
     // ELOOP: Node's loop watches one that watches this one. Then a termination has to be looked for.
+    const rc = hasLibuv ? binding.host_attach(epfd) : ELOOP
     if (rc !== ELOOP) check(rc, 'epoll_ctl', epfd)
     this.#list.hasHost = rc === 0
     this.#isHostPending = rc !== 0
     try {
       const deadline = timeoutMs > 0 ? performance.now() + timeoutMs : 0
       let leftMs = timeoutMs
-      let turnMs = timeoutMs
+      let turnMs = rc === 0 ? leftMs : turnOf(leftMs)
       let delivered = this.#turn(epfd, turnMs, mask, visit)
       // Each jump back is where V8 looks whether the worker has been terminated.
       while (delivered === TIMED_OUT ? turnMs !== leftMs : delivered === 0 && leftMs !== 0) {

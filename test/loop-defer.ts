@@ -141,3 +141,22 @@ for (const how of ['returns', 'throws']) {
     t.equal(rest.active, false)
   })
 }
+
+test('one of very many throws: all the rest are left, in order, to the next run', (t) => {
+  using loop = new Loop()
+  const thrown = new Error('thrown')
+  const MANY = 200_000
+  let next = 0
+  loop.defer(() => {
+    throw thrown
+  })
+  for (let i = 0; i < MANY; i++) {
+    loop.defer(() => {
+      if (i === next) next++
+    })
+  }
+  t.throws(() => loop.run(), thrown)
+  t.equal(next, 0)
+  loop.run()
+  t.equal(next, MANY)
+})

@@ -10,6 +10,7 @@ import { EPOLLIN, EPOLLOUT, EventFd, Loop, type LoopOptions } from 'genpoll'
 import { test } from './fixtures/check.js'
 import { ready } from './fixtures/descriptors.js'
 import { Seen } from './fixtures/seen.js'
+import { DEADLY, send } from './fixtures/signals.js'
 
 /** A started loop that watches what is always ready and never read. */
 class Busy {
@@ -193,4 +194,20 @@ test('run: of several that are always ready each is called, however small the ba
   for (let i = 0; i < 50; i++) t.equal(loop.runOnce(), 1)
   t.strictSame(calls, [10, 10, 10, 10, 10])
   for (const bell of bells) bell.close()
+})
+
+test('run: however many signals are pending, timers have their turns', (t) => {
+  using loop = new Loop()
+  let signals = 0
+  let before = -1
+  loop.signal([DEADLY], () => {
+    if (++signals === 1000) loop.stop()
+  })
+  loop.after(0, () => {
+    before = signals
+  })
+  send(DEADLY, { times: 1000 })
+  loop.run()
+  t.equal(signals, 1000)
+  t.ok(before <= 64, `${before} signals before the timer`)
 })

@@ -59,6 +59,18 @@ test('return() ends the step that waits, and those behind it', async (t) => {
   }
 })
 
+test('throw() ends the step that waits, and rejects with its error', async (t) => {
+  using loop = startedLoop()
+  using bell = new EventFd()
+  const steps = loop.iterate(bell, EPOLLIN)
+  const waiting = steps.next()
+  await turns()
+  const thrown = new Error('thrown')
+  await t.rejects(steps.throw(thrown), thrown)
+  t.strictSame(await waiting, END)
+  assertGone(t, loop, bell)
+})
+
 for (const [by, close] of Object.entries(CLOSINGS)) {
   test(`closed by ${by} during a step or between two: that, or the next one, rejects`, async (t) => {
     await using partner = await Partner.start()

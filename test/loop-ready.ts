@@ -164,9 +164,9 @@ test('one signal for many', async (t) => {
   const bells = [new EventFd(), new EventFd(), ready()]
   const abort = new AbortController()
   const all = bells.map((bell) => loop.ready(bell, EPOLLIN, abort))
-  t.equal(listeners(abort), 3)
+  t.equal(listeners(abort), 1)
   t.equal(await all[2], EPOLLIN)
-  t.equal(listeners(abort), 2)
+  t.equal(listeners(abort), 1)
   abort.abort()
   const outcomes = await Promise.allSettled(all)
   t.strictSame(
@@ -349,4 +349,22 @@ test('undefined options are as good as none', async (t) => {
   const options = { signal: undefined, timeoutMs: undefined }
   t.equal(await loop.ready(bell, EPOLLIN, options), EPOLLIN)
   t.equal(await loop.ready(bell, EPOLLIN, undefined), EPOLLIN)
+})
+
+test('very many with one signal are no cause for a warning', async (t) => {
+  using loop = startedLoop()
+  const warnings: unknown[] = []
+  const warn = (warning: unknown) => warnings.push(warning)
+  process.on('warning', warn)
+  const abort = new AbortController()
+  const bells = Array.from({ length: 20 }, () => new EventFd())
+  const waiting = bells.map((bell) => loop.ready(bell, EPOLLIN, { signal: abort.signal }))
+  t.equal(listeners(abort), 1)
+  const outcomes = Promise.allSettled(waiting)
+  abort.abort('enough')
+  for (const outcome of await outcomes) t.match(outcome, { status: 'rejected', reason: 'enough' })
+  await turns()
+  process.off('warning', warn)
+  t.strictSame(warnings, [])
+  for (const bell of bells) bell.close()
 })

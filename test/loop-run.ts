@@ -1,6 +1,9 @@
 // How long run() and runOnce() go on, and what ends them.
 
+import { closeSync } from 'node:fs'
 import { EPOLLIN, EventFd, Loop, type Source, wake } from 'genpoll'
+import * as sys from 'genpoll/sys'
+import type { Test } from 'tap'
 import { test } from './fixtures/check.js'
 import { ready } from './fixtures/descriptors.js'
 import { Partner } from './fixtures/partner.js'
@@ -319,4 +322,31 @@ test('a loop is run in a handler of another', (t) => {
   outer.watch(other, EPOLLIN, () => seen.push('other'))
   outer.run()
   t.strictSame(seen, ['one', 'inner', 'other'])
+})
+
+/** Has an event of a number that was closed, with its file still open elsewhere. */
+function staleEvent(loop: Loop, t: Test): () => void {
+  const bell = new EventFd({ initial: 1 })
+  const fd = sys.dup(bell.fd)
+  loop.watch(fd, EPOLLIN, () => t.fail('called'))
+  closeSync(fd)
+  return () => bell.close()
+}
+
+test('runOnce ends when nothing is left to wait for, as run does', (t) => {
+  for (const way of ['run', 'runOnce'] as const) {
+    using loop = new Loop()
+    const close = staleEvent(loop, t)
+    t.equal(loop[way](), way === 'run' ? undefined : 0)
+    close()
+  }
+})
+
+test('a stop in an onStale ends runOnce', (t) => {
+  using loop: Loop = new Loop({ onStale: () => loop.stop() })
+  using bell = new EventFd()
+  loop.watch(bell, EPOLLIN, () => t.fail('called'))
+  const close = staleEvent(loop, t)
+  t.equal(loop.runOnce(), 0)
+  close()
 })

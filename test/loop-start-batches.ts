@@ -2,7 +2,7 @@
 // phases.
 
 import { setImmediate as turn } from 'node:timers/promises'
-import { EPOLLET, EPOLLIN, EventFd, Loop, type LoopOptions } from 'genpoll'
+import { EPOLLET, EPOLLIN, EPOLLONESHOT, EventFd, Loop, type LoopOptions } from 'genpoll'
 import { test } from './fixtures/check.js'
 import { ready } from './fixtures/descriptors.js'
 import { Seen, turns } from './fixtures/seen.js'
@@ -161,3 +161,23 @@ test('more descriptors than a batch holds are all told', async (t) => {
     for (const bell of bells) bell.close()
   }
 })
+
+for (const [trigger, flag] of Object.entries({ EPOLLET, EPOLLONESHOT })) {
+  test(`what a run that threw has left of its batch is called after start (${trigger})`, async (t) => {
+    using loop = new Loop()
+    const thrown = new Error('thrown')
+    const bells = [ready(), ready(), ready()]
+    const seen = new Seen()
+    for (const [i, bell] of bells.entries()) {
+      loop.watch(bell, EPOLLIN | flag, () => {
+        if (i === 0) throw thrown
+        seen.add(`bell ${i}`)
+      })
+    }
+    t.throws(() => loop.run(), thrown)
+    loop.start()
+    t.strictSame(await seen.first(2), ['bell 1', 'bell 2'])
+    loop.close()
+    for (const bell of bells) bell.close()
+  })
+}

@@ -120,3 +120,24 @@ test('terminate ends a wait that Node has interrupted before', async (t) => {
   t.equal(await waiter.worker.terminate(), 1)
   t.strictSame(stillOpen(waiter), [])
 })
+
+/** As on Bun, where most of libuv's functions end the process. */
+const WITHOUT_LIBUV = ['--import', new URL('fixtures/children/bun.mjs', import.meta.url).href]
+
+test('a wait without libuv: terminate ends it', async (t) => {
+  const waiter = await waiting({ timeoutMs: -1 }, { execArgv: WITHOUT_LIBUV })
+  t.equal(await waiter.worker.terminate(), 1)
+  t.strictSame(stillOpen(waiter), [])
+})
+
+test('a wait without libuv: an event ends it', async (t) => {
+  const inherited = process.execArgv.filter((flag) => flag !== '--expose-gc')
+  const execArgv = [...inherited, ...WITHOUT_LIBUV]
+  const waiter = await waiting({ timeoutMs: -1 }, { execArgv })
+  const exit = once(waiter.worker, 'exit')
+  waiter.worker.postMessage('the end')
+  sys.eventfd_write(waiter.bell, 1)
+  const [{ delivered }] = await once(waiter.worker, 'message')
+  t.equal(delivered, 1)
+  t.strictSame(await exit, [7])
+})

@@ -1,8 +1,9 @@
 import { binding } from '../binding.js'
 import { check } from '../errors.js'
+import { hasLibuv } from '../runtime.js'
 
 /** Where there is no libuv to ask, a thread looks for it. */
-const usesThread = Number('bun' in process.versions)
+const usesThread = Number(!hasLibuv)
 
 /** What makes Node's own loop call us whenever an epoll has something ready. */
 export class Host {

@@ -41,6 +41,25 @@ export class PendingSource extends WatchSource {
   }
 }
 
+/** Whom an abort concerns: Node warns of more than ten listeners of one signal. */
+const concerned = new WeakMap<AbortSignal, Set<() => void>>()
+
+function listen(signal: AbortSignal | undefined, abort: () => void): void {
+  if (signal === undefined) return
+  const those = concerned.get(signal) ?? new Set()
+  if (those.size === 0) signal.addEventListener('abort', abortAll)
+  concerned.set(signal, those.add(abort))
+}
+
+function forget(signal: AbortSignal | undefined, abort: () => void): void {
+  const those = signal && concerned.get(signal)
+  if (those?.delete(abort) && those.size === 0) signal!.removeEventListener('abort', abortAll)
+}
+
+function abortAll(this: AbortSignal): void {
+  for (const abort of [...concerned.get(this)!]) abort()
+}
+
 /** `Loop.ready` on checked arguments. */
 export function ready(
   loop: Watcher,
@@ -51,7 +70,7 @@ export function ready(
   return new Promise((resolve, reject) => {
     // Taken out at once, not when the promise's own handlers run: until then it would report on.
     const cleanUp = () => {
-      signal?.removeEventListener('abort', abort)
+      forget(signal, abort)
       timer?.remove()
       source.remove()
     }
@@ -67,7 +86,7 @@ export function ready(
     let timer: Source | undefined
     const source = new PendingSource(loop.owner, settle, fail)
     loop.register(target, events, source)
-    signal?.addEventListener('abort', abort)
+    listen(signal, abort)
     if (timeoutMs !== undefined) timer = loop.owner.schedule(timeoutMs, false, () => settle(0))
   })
 }
@@ -115,24 +134,26 @@ export function iterate(
     signal?.throwIfAborted()
     const made = new PendingSource(loop.owner, settle, fail)
     loop.register(target, mask, made)
-    signal?.addEventListener('abort', abort)
+    listen(signal, abort)
     return made
   }
   async function* generate() {
     try {
       for (let events = await step(); events !== undefined; events = await step()) yield events
     } finally {
-      signal?.removeEventListener('abort', abort)
+      forget(signal, abort)
       source?.remove()
     }
   }
 
   const generator = generate()
   // A generator's own waits for the step that is pending, and that may be for ever.
-  const finish = generator.return.bind(generator)
-  generator.return = (value) => {
-    waiting?.resolve(undefined)
-    return finish(value)
+  for (const way of ['return', 'throw'] as const) {
+    const finish = generator[way].bind(generator)
+    generator[way] = (value: undefined) => {
+      waiting?.resolve(undefined)
+      return finish(value)
+    }
   }
   return generator
 }

@@ -42,7 +42,7 @@ export class Runner implements Owner {
       return one
     }
     try {
-      this.epoll = keep(new Epoll<Listener>(options))
+      this.epoll = keep(new Epoll<Listener>({ ...options, ...this.#hearStale(options) }))
       this.#timers = keep(new Timers())
       this.#bell = keep(new EventFd())
       // Edges: what rings needn't be read, and is set again before it rings again.
@@ -58,6 +58,17 @@ export class Runner implements Owner {
     this.#list = Epoll.listOf(this.epoll)
     this.#list.onEnd = ({ data }) => data.end()
     this.waker = Object.freeze(fdTable.token(this.#bell.fd))
+  }
+
+  /** What an onStale throws isn't the fault of the handler that was called last. */
+  #hearStale({ onStale }: EpollOptions): EpollOptions {
+    if (typeof onStale !== 'function') return {}
+    return {
+      onStale: (report) => {
+        this.#last = undefined
+        onStale(report)
+      },
+    }
   }
 
   get closed(): boolean {
@@ -124,7 +135,7 @@ export class Runner implements Owner {
     try {
       while (this.#hasReason && !this.#isStopping && !this.closed) this.#turn(-1)
     } finally {
-      this.#isRunning = false
+      this.#leave()
     }
   }
 
@@ -134,18 +145,31 @@ export class Runner implements Owner {
     const before = this.calls
     const deadline = performance.now() + timeoutMs
     let leftMs = timeoutMs
-    this.#isWoken = false
+    const hadReason = this.#hasReason
+    const isOver = () =>
+      this.calls > before ||
+      leftMs === 0 ||
+      this.#isWoken ||
+      this.#isStopping ||
+      this.closed ||
+      (hadReason && !this.#hasReason)
+    this.#isWoken = this.#isStopping = false
     try {
       this.#turn(leftMs)
       // The clock may ring for a timer that was removed.
-      while (this.calls === before && leftMs !== 0 && !this.#isWoken && !this.closed) {
+      while (!isOver()) {
         if (timeoutMs > 0) leftMs = Math.max(0, deadline - performance.now())
         this.#turn(leftMs)
       }
     } finally {
-      this.#isRunning = false
+      this.#leave()
     }
     return this.calls - before
+  }
+
+  #leave(): void {
+    this.#isRunning = false
+    this.#last = undefined
   }
 
   #enter(): void {
@@ -175,7 +199,8 @@ export class Runner implements Owner {
     try {
       while (this.#due.length > 0) this.#due.pop()!.run()
     } finally {
-      if (this.#due.length > 0) this.#deferred.unshift(...this.#due.splice(0).reverse())
+      if (this.#due.length > 0)
+        this.#deferred = this.#due.splice(0).reverse().concat(this.#deferred)
     }
   }
 
@@ -199,7 +224,7 @@ export class Runner implements Owner {
         this.#report(error)
       }
     } while (!this.closed && this.#list.isPending)
-    this.#isRunning = false
+    this.#leave()
     if (!this.closed) this.#prepare()
   }
 
@@ -212,7 +237,8 @@ export class Runner implements Owner {
   /** Before Node's loop waits for us. */
   #prepare(): void {
     this.#timers.arm()
-    if (this.#deferred.length > 0) this.wake()
+    // What a run() that threw has left of its batch isn't told by the kernel a second time.
+    if (this.#deferred.length > 0 || this.#list.isPending) this.wake()
   }
 
   /** `Loop.stop`. */

@@ -172,6 +172,9 @@ abstract class OwningSource<D extends OwnedFd> extends RegisteredSource {
   }
 }
 
+/** So many signals are heard in a row: the other sources want their turn as well. */
+const MOST_IN_A_ROW = 64
+
 /** @internal */
 export class SignalSource extends OwningSource<SignalFd> {
   constructor(
@@ -183,7 +186,7 @@ export class SignalSource extends OwningSource<SignalFd> {
   }
 
   dispatch(): void {
-    while (this.isActive) {
+    for (let i = 0; i < MOST_IN_A_ROW && this.isActive; i++) {
       const info = this.descriptor.read()
       if (info === null) return
       this.owner.note(this)

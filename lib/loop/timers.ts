@@ -10,6 +10,8 @@ const { registers } = binding
 
 /** So many timers that were removed may be left in the queue, and as many as are in use. */
 const MOST_REMOVED = 64
+/** An empty queue keeps room for so many. */
+const MOST_KEPT = 1024
 /** What comes more often than that can't be told apart. */
 const LEAST_MS = 1e-6
 
@@ -146,6 +148,7 @@ export class Timers implements Listener {
       else this.#removed--
     }
     this.#restMs = fired < MANY ? 0 : nowMs + REST_MS
+    if (this.#queue.length === 0 && this.#queue.ids.length > MOST_KEPT) this.#queue.shrink()
   }
 
   end(): void {}
