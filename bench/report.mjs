@@ -5,11 +5,15 @@ import { LIMIT } from './settings.mjs'
 /** How many digits a unit is worth. */
 const DIGITS = { '': 2, '×': 1, µs: 2, ms: 1, B: 0, 'B an event': 3, 'B a request': 3 }
 
+const ABOUT_SERVERS =
+  'Each of the 64 clients asks again as soon as it has its answer, so a latency is mostly the turn of the ' +
+  'other 63. What is outside the kernel is known from samples: `-- --full http` takes enough of them.'
+
 export function report({ figures, rebuilds, zombies, servers }) {
   const machine = `${cpus()[0].model}, Linux ${release()}, Node ${process.version}`
   return [
     ...(figures.length > 0 ? [figureTable(figures)] : []),
-    ...(servers === undefined ? [] : [serverTable(servers)]),
+    ...(servers === undefined ? [] : [serverTable(servers), ABOUT_SERVERS]),
     ...(rebuilds === undefined ? [] : [rebuildTable(rebuilds)]),
     ...(zombies === undefined ? [] : [zombieTable(zombies)]),
     `${machine}, at most ${count(LIMIT)} descriptors; processor time (wake-ups: by the clock), medians of paired turns.`,

@@ -27,6 +27,7 @@ const PEERS = [
 ]
 /** For comparison only. */
 const OTHERS = [
+  { name: 'Loop.start', find: () => ({ command: [...GENPOLL, 'start'] }) },
   { name: 'libev', find: libev },
   { name: 'node:http', find: () => ({ command: node('http-node') }) },
   { name: 'Python', find: python },

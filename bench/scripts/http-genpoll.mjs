@@ -1,5 +1,6 @@
 // The HTTP server of twins/http.c on genpoll, with one buffer for all connections. Prints its port,
-// and ends when stdin does; told `gc` there or `heap`, it prints how much heap is in use.
+// and ends when stdin does; told `gc` there or `heap`, it prints how much heap is in use. Argument:
+// `start` to ride on Node's own loop.
 import { readSync, writeSync } from 'node:fs'
 import { EPOLLIN, Loop } from 'genpoll'
 import { Listener, serve } from 'genpoll/net'
@@ -38,4 +39,4 @@ loop.watch(STDIN, EPOLLIN, () => {
   writeSync(STDOUT, `${process.memoryUsage().heapUsed}\n`)
 })
 writeSync(STDOUT, `${listener.address().port}\n`)
-loop.run()
+loop[process.argv[2] ?? 'run']()
