@@ -223,7 +223,8 @@ export class Epoll<T = unknown> {
     if (!this.#zombies.isOurs) {
       fail(EPERM, 'rebuild', { fd, hint: 'another process uses it; adopt it with takeOver' })
     }
-    check(this.#zombies.rebuild(), 'epoll_create1', fd)
+    const rc = this.#zombies.rebuild()
+    if (rc < 0) fail(rc, this.#zombies.failed, { fd })
   }
 
   /**

@@ -89,7 +89,7 @@ export function milliseconds(value: number, name: string, min = 0, max = MAX_MS)
 
 /** An object of options or parameters. */
 export function object<O extends object>(value: O, name = 'options'): O {
-  if (typeof value === 'object' && value !== null) return value
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value
   throw invalidType(name, 'of type object', value)
 }
 

@@ -41,6 +41,8 @@ export interface RebuildReport {
   readonly staleNs: number
 }
 
+const { registers } = binding
+
 /** How many registrations are tried to learn what carrying one over costs. */
 const SAMPLE = 64
 /** How many turns without them end the care for stale events. */
@@ -68,6 +70,8 @@ export class Zombies<T> {
   #staleNs = 0
   #entryNs = 0
   rebuilds = 0
+  /** The system call at which the last rebuild that failed did so. */
+  failed = ''
 
   constructor(
     readonly list: InterestList<T>,
@@ -200,6 +204,7 @@ export class Zombies<T> {
     pinBuffer(triples, triples.byteLength)
     list.host?.pause()
     const rc = binding.interest_rebuild(list.handle.fd, living.length, list.hasHost ? 1 : 0)
+    if (rc < 0) this.failed = registers[1] === 0 ? 'epoll_create1' : 'epoll_ctl'
     list.host?.resume()
     const costNs = since(start)
     const staleNs = this.#staleNs

@@ -130,7 +130,11 @@ int32_t InterestRebuild(State& state, int32_t epfd, int32_t count, int32_t has_h
   int32_t* triples;
   if (!FindTriples(state, count, &triples)) return -EINVAL;
   return On(state, epfd, [&](interest::List* list) {
-    return interest::Rebuild(list, triples, count, has_host ? BackendFd(state) : -1);
+    bool is_made = false;
+    const int host_fd = has_host ? BackendFd(state) : -1;
+    const int rc = interest::Rebuild(list, triples, count, host_fd, &is_made);
+    state.registers[1] = is_made;
+    return rc;
   });
 }
 

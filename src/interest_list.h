@@ -94,8 +94,9 @@ uint32_t Find(List* list, int fd, bool* is_live, bool* follows);
 int Evict(List* list, int fd, uint32_t generation, bool has_calls);
 // Puts a new epoll with the `count` entries [events, fd, generation] in the place of the old, and
 // with the descriptor of Node's loop, if that is in it (else -1). `events` becomes 0, or an -errno
-// where the number doesn't name what was registered any more.
-int Rebuild(List* list, int32_t* triples, int count, int host_fd);
+// where the number doesn't name what was registered any more. `*is_made`: there was a new one, if
+// it fails.
+int Rebuild(List* list, int32_t* triples, int count, int host_fd, bool* is_made);
 
 // dup3. Those entries for `fd` that follow, or all of them and the owner of `fd` too if everyone
 // does, are registered for the file of `original` then.

@@ -125,9 +125,10 @@ int Replace(int original, int fd, int flags, bool everyone) {
   return rc;
 }
 
-int Rebuild(List* list, int32_t* triples, int count, int host_fd) {
+int Rebuild(List* list, int32_t* triples, int count, int host_fd, bool* is_made) {
   const int epfd = list->epfd;
   const int next = fd_table::Opened(Syscall(SYS_epoll_create1, EPOLL_CLOEXEC));
+  *is_made = next >= 0;
   if (next < 0) return next;
   int begun;
   {

@@ -44,7 +44,7 @@ test('masks are accepted signed and unsigned, and told unsigned', (t) => {
   }
 })
 
-test('a target is a number or anything with a numeric fd', async (t) => {
+test('C433 a target is a number or anything with a numeric fd', async (t) => {
   using bell = ready()
   await using file = await open('/dev/random')
   using inner = new Epoll<string>()

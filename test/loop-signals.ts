@@ -63,7 +63,7 @@ test('two sources for different signals', (t) => {
   t.strictSame(seen.sort(), ['first SIGUSR2', 'second SIGTERM'])
 })
 
-test('of two sources for one signal, one hears each that comes', (t) => {
+test('C383 of two sources for one signal, one hears each that comes', (t) => {
   using loop = new Loop()
   const seen: number[] = []
   loop.signal([DEADLY], ({ value }) => seen.push(value))

@@ -147,7 +147,7 @@ test('the longest settings don’t fire', (t) => {
   }
 })
 
-test('an empty setting, and 0n, disarm it', (t) => {
+test('C460 an empty setting, and 0n, disarm it', (t) => {
   using timer = new TimerFd()
   for (const disarm of [() => timer.set({}), () => timer.setNs({ valueNs: 0n })]) {
     timer.set({ delayMs: 1, intervalMs: 1 })

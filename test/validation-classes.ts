@@ -27,7 +27,7 @@ test('new Epoll refuses bad options', (t) => {
   t.strictSame([...openDescriptors()], before)
 })
 
-test('add and get refuse what is no target', (t) => {
+test('C434 add and get refuse what is no target', (t) => {
   using epoll = new Epoll()
   using bell = ready()
   const before = state(epoll)

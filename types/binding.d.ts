@@ -116,7 +116,7 @@ export interface Binding {
    * Puts a new epoll with `count` entries `[events, fd, generation]` of the pinned buffer in the
    * place of the old, its busy polling and, if it is in there, the descriptor of this thread's Node
    * loop → 0, and in the place of each mask 0, or an -errno where the number doesn't name what was
-   * registered
+   * registered; register 1: 0 if there couldn't be a new epoll, else 1
    */
   interest_rebuild(epfd: number, count: number, hasHost: number): number
   /**
