@@ -5,36 +5,35 @@
 import net from 'node:net'
 import { text } from 'node:stream/consumers'
 import { isMainThread, Worker, workerData } from 'node:worker_threads'
-import { EPOLLEXCLUSIVE, EPOLLIN, Loop } from 'genpoll'
-import { Listener } from 'genpoll/net'
+import { Loop } from 'genpoll'
+import { Listener, serve } from 'genpoll/net'
 
 const CLIENTS = 300
 
 if (isMainThread) {
   const first = Listener.tcp({ reusePort: true })
   const others = [1, 2].map(() => Listener.tcp({ port: first.address().port, reusePort: true }))
-  await share('reusePort', [first, ...others])
+  await share('reusePort', [first, ...others], false)
   const one = Listener.tcp()
-  await share('EPOLLEXCLUSIVE', [one, one.dup(), one.dup()])
+  await share('EPOLLEXCLUSIVE', [one, one.dup(), one.dup()], true)
 } else {
   const loop = new Loop()
-  const listener = Listener.adopt(workerData)
-  // Where the others have sockets of their own, EPOLLEXCLUSIVE does nothing.
-  loop.watch(listener, EPOLLIN | EPOLLEXCLUSIVE, () => {
-    for (let socket = listener.accept(); socket !== null; socket = listener.accept()) {
-      socket.write(Buffer.from('welcome'))
-      socket.close()
-    }
-  })
+  const { number, exclusive } = workerData
+  const welcome = (socket) => {
+    socket.write(Buffer.from('welcome'))
+    socket.close()
+  }
+  serve(loop, Listener.adopt(number), welcome, { exclusive })
   loop.run()
 }
 
 /** Gives each listener to a thread of its own, and calls. */
-async function share(way, listeners) {
+async function share(way, listeners, exclusive) {
   const { port } = listeners[0].address()
-  const workers = listeners.map(
-    (listener) => new Worker(new URL(import.meta.url), { workerData: listener.release() }),
-  )
+  const workers = listeners.map((listener) => {
+    const workerData = { number: listener.release(), exclusive }
+    return new Worker(new URL(import.meta.url), { workerData })
+  })
   const answers = await Promise.all(Array.from({ length: CLIENTS }, () => text(net.connect(port))))
   const welcomes = answers.filter((answer) => answer === 'welcome')
   console.log(`${way}: ${workers.length} threads, ${welcomes.length} of ${CLIENTS} were welcome`)

@@ -2,7 +2,7 @@
 // client sends a hundred.
 
 import dgram from 'node:dgram'
-import { EPOLLIN, Loop } from 'genpoll'
+import { EPOLLIN, isErrno, Loop } from 'genpoll'
 import { Datagram, DatagramBatch } from 'genpoll/net'
 
 const COUNT = 100
@@ -12,11 +12,21 @@ const batch = new DatagramBatch({ capacity: 64, size: 1500 })
 
 loop.watch(server, EPOLLIN, () => {
   while (server.recvBatch(batch) !== null) {
-    // Where there is no room on the way back, the rest is lost, as datagrams are.
-    for (let sent = 0; sent < batch.length; ) sent += server.sendBatch(batch, sent) ?? batch.length
+    for (let done = 0; done < batch.length; ) done += sendBack(done)
   }
 })
 loop.start()
+
+/** Sends a part of what came, from there on, and says how many datagrams are done with. */
+function sendBack(first) {
+  try {
+    // Where there is no room on the way back, the rest is lost, as datagrams are.
+    return server.sendBatch(batch, first) ?? batch.length
+  } catch (error) {
+    if (!isErrno(error)) throw error
+    return 1 // can't be answered: anybody can say that it comes from port 0
+  }
+}
 
 const client = dgram.createSocket('udp4')
 const answers = new Set()

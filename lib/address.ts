@@ -1,6 +1,7 @@
 import { binding } from './binding.js'
 import { AF_INET, AF_INET6, AF_UNIX } from './constants.js'
-import { check, fail } from './errors.js'
+import { EAFNOSUPPORT } from './errno.js'
+import { fail } from './errors.js'
 import { integer, invalidType, invalidValue, object, withCode } from './validate.js'
 
 const { registers } = binding
@@ -65,7 +66,7 @@ export function unixAddress(path: string, name: string): UnixAddress {
 
 /** Any of them, checked. */
 export function checked(address: AddressLike, name = 'address'): AddressLike {
-  if ('path' in object(address, name)) {
+  if ((object(address, name) as UnixAddress).path !== undefined) {
     return unixAddress((address as UnixAddress).path, `${name}.path`)
   }
   const { address: host, port } = address as IpAddress
@@ -85,7 +86,14 @@ export function setAddress(address: AddressLike, syscall: string): number {
 
 /** The address that a native call has left, which was so long. */
 export function takeAddress(length: number, syscall: string): Address {
-  const family = check(binding.address_format(length), syscall)
+  const address = knownAddress(length)
+  return address ?? fail(EAFNOSUPPORT, syscall)
+}
+
+/** The same; `null` if it is of a family that has no text here. */
+export function knownAddress(length: number): Address | null {
+  const family = binding.address_format(length)
+  if (family === EAFNOSUPPORT) return null
   const size = registers[2]!
   if (family === AF_UNIX) return { path: scratch.toString('utf8', 0, size) }
   const name = family === AF_INET ? 'IPv4' : 'IPv6'

@@ -17,6 +17,7 @@ export const EMSGSIZE = -90
 export const EPROTOTYPE = -91
 export const ENOPROTOOPT = -92
 export const EOPNOTSUPP = -95
+export const EAFNOSUPPORT = -97
 export const ENETDOWN = -100
 export const ENETUNREACH = -101
 export const ECONNABORTED = -103

@@ -25,16 +25,18 @@ constexpr int kScmPidfd = 4;  // a descriptor that SO_PASSPIDFD adds
 struct Buffers {
   iovec vectors[kMaxBuffers];
   uint32_t count;
+  bool is_whole;  // not if the worker was terminated meanwhile
 
   Buffers(napi_env env, napi_value array) {
-    count = 0;
-    if (napi_get_array_length(env, array, &count) != napi_ok) return;
-    count = std::min(count, kMaxBuffers);
-    for (uint32_t i = 0; i < count; i++) {
+    uint32_t length = 0;
+    is_whole = napi_get_array_length(env, array, &length) == napi_ok;
+    length = std::min(length, kMaxBuffers);
+    for (count = 0; is_whole && count < length; count++) {
       napi_value view;
-      napi_get_element(env, array, i, &view);
+      is_whole = napi_get_element(env, array, count, &view) == napi_ok;
+      if (!is_whole) break;
       const Pinned memory = MemoryOf(env, view);
-      vectors[i] = {memory.data, memory.length};
+      vectors[count] = {memory.data, memory.length};
     }
   }
 };
@@ -50,6 +52,7 @@ int32_t Retried(F call) {
 
 int32_t Writev(State&, napi_env env, napi_value* values) {
   const Buffers buffers(env, values[1]);
+  if (!buffers.is_whole) return -ECANCELED;
   const int32_t fd = Int(env, values[0]);
   return Retried([&] { return Syscall(SYS_writev, fd, buffers.vectors, buffers.count); });
 }
@@ -57,6 +60,7 @@ int32_t Writev(State&, napi_env env, napi_value* values) {
 // [fd, flags, length of the address in the scratch memory, buffers, descriptors]
 int32_t Sendmsg(State& state, napi_env env, napi_value* values) {
   Buffers buffers(env, values[3]);
+  if (!buffers.is_whole) return -ECANCELED;
   const Pinned fds = MemoryOf(env, values[4]);
   const size_t fd_bytes = std::min(fds.length, (kMaxFds + 1) * sizeof(int32_t));
   alignas(cmsghdr) uint8_t control[CMSG_SPACE((kMaxFds + 1) * sizeof(int32_t))] = {};
@@ -104,6 +108,7 @@ int32_t Take(State& state, const cmsghdr* header, int32_t* out, size_t room) {
 // control messages were of another kind.
 int32_t Recvmsg(State& state, napi_env env, napi_value* values) {
   Buffers buffers(env, values[2]);
+  if (!buffers.is_whole) return -ECANCELED;
   const Pinned out = MemoryOf(env, values[3]);
   // Room for credentials and time stamps as well, so that they don't cost descriptors.
   alignas(cmsghdr) uint8_t control[CMSG_SPACE(kMaxFds * sizeof(int32_t)) + 256];

@@ -39,9 +39,14 @@ int32_t Accept4(State& state, int32_t fd, int32_t flags) {
   return Keep(state, fd_table::Opened(rc));
 }
 
-// Not retried after EINTR: the kernel goes on connecting, and a second call says EALREADY.
+// Unix sockets begin anew after EINTR. Of others the kernel goes on connecting, and a second call
+// says EALREADY.
 int32_t Connect(State& state, int32_t fd, int32_t length) {
-  const int32_t rc = Syscall(SYS_connect, fd, state.address, length);
+  const bool is_unix = reinterpret_cast<const sockaddr*>(state.address)->sa_family == AF_UNIX;
+  int32_t rc;
+  do {
+    rc = Syscall(SYS_connect, fd, state.address, length);
+  } while (rc == -EINTR && is_unix);
   return rc == -EINTR ? -EINPROGRESS : rc;
 }
 

@@ -22,9 +22,12 @@ function socketWith(count: number): Datagram {
   return socket
 }
 
-/** Sets what TypeScript protects, and nothing else does. */
+/** Sets what TypeScript protects, and nothing else does: past the setter, where there is one. */
 function tamper(batch: DatagramBatch, fields: Record<string, unknown>): DatagramBatch {
-  return Object.assign(batch, fields)
+  for (const [name, value] of Object.entries(fields)) {
+    Object.defineProperty(batch, name, { value, writable: true })
+  }
+  return batch
 }
 
 function withMemory(memory: unknown): DatagramBatch {
@@ -88,6 +91,20 @@ test('numbers that don’t fit the memory', (t) => {
       exercise(socket, tamper(batch, { [name]: value }))
       t.ok(isIntact(), `${name} ${String(value)}`)
     }
+  }
+})
+
+test('a length that can’t be is refused when it is set', (t) => {
+  const batch = new DatagramBatch({ capacity: 4 }).push(Buffer.from('one'))
+  const outside = [-1, 5].map((length) => [length, { code: 'ERR_OUT_OF_RANGE' }] as const)
+  for (const [length, expected] of [...bad.int32, ...outside]) {
+    const message = /"length"/
+    t.throws(() => Object.assign(batch, { length }), { ...expected, message })
+  }
+  t.equal(batch.length, 1)
+  for (const length of [4, 0]) {
+    batch.length = length
+    t.equal(batch.length, length)
   }
 })
 

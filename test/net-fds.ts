@@ -17,6 +17,13 @@ function receive(kept: Kept, socket: Socket): ReceivedFds {
   return message
 }
 
+/** Two sockets whose messages stay apart. */
+function packets(kept: Kept): [Socket, Socket] {
+  const type = sys.SOCK_SEQPACKET | sys.SOCK_CLOEXEC | sys.SOCK_NONBLOCK
+  const [a, b] = sys.socketpair(sys.AF_UNIX, type, 0)
+  return kept.both([Socket.adopt(a), Socket.adopt(b)])
+}
+
 test('a descriptor arrives under another number, owned and CLOEXEC', (t) => {
   using kept = new Kept()
   const [a, b] = kept.both(Socket.pair())
@@ -153,14 +160,34 @@ test('without a byte they would be lost', (t) => {
   t.equal(b.recvFds(buffer), null)
 })
 
+test('a buffer without room is refused, and the descriptors stay', (t) => {
+  using kept = new Kept()
+  const [a, b] = kept.both(Socket.pair())
+  a.sendFds([a])
+  const expected = { name: 'RangeError', code: 'ERR_OUT_OF_RANGE', message: /"buffer"/ }
+  t.throws(() => b.recvFds(new Uint8Array(0)), expected)
+  t.equal(receive(kept, b).fds.length, 1)
+})
+
+test('a packet that is longer than the buffer: what came along is closed', (t) => {
+  using kept = new Kept()
+  const [a, b] = packets(kept)
+  const before = openDescriptors().size
+  a.sendFds([a, b], Buffer.alloc(buffer.length + 1))
+  t.throws(() => b.recvFds(buffer), { ...errno('EMSGSIZE', 'recvmsg'), fd: b.fd })
+  t.equal(openDescriptors().size, before)
+  a.sendFds([a], Buffer.alloc(buffer.length))
+  const { count, fds } = receive(kept, b)
+  t.same([count, fds.length], [buffer.length, 1])
+})
+
 test('through packets', (t) => {
   using kept = new Kept()
-  const type = sys.SOCK_SEQPACKET | sys.SOCK_CLOEXEC | sys.SOCK_NONBLOCK
-  const [a, b] = sys.socketpair(sys.AF_UNIX, type, 0).map((fd) => kept.one(Socket.adopt(fd)))
-  a!.sendFds([a!], Buffer.from('one'))
-  a!.sendFds([b!, b!], Buffer.from('two'))
+  const [a, b] = packets(kept)
+  a.sendFds([a], Buffer.from('one'))
+  a.sendFds([b, b], Buffer.from('two'))
   t.same(
-    [receive(kept, b!), receive(kept, b!)].map(({ count, fds }) => [count, fds.length]),
+    [receive(kept, b), receive(kept, b)].map(({ count, fds }) => [count, fds.length]),
     [
       [3, 1],
       [3, 2],
@@ -211,14 +238,14 @@ test('what was received is watched and closed like any other', (t) => {
 test('credentials that weren’t asked for: all that came is closed', (t) => {
   using kept = new Kept()
   const [a, b] = kept.both(Socket.pair())
-  b.setOption('SO_PASSCRED', 1)
+  sys.setsockopt(b.fd, sys.SOL_SOCKET, sys.SO_PASSCRED, 1)
   const before = openDescriptors().size
   for (const fds of [[], [a], [a, b, a]]) {
     a.sendFds(fds)
     t.throws(() => b.recvFds(buffer), { ...errno('EMSGSIZE', 'recvmsg'), fd: b.fd })
   }
   t.equal(openDescriptors().size, before)
-  b.setOption('SO_PASSCRED', 0)
+  sys.setsockopt(b.fd, sys.SOL_SOCKET, sys.SO_PASSCRED, 0)
   a.sendFds([a])
   t.equal(receive(kept, b).fds.length, 1)
 })

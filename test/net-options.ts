@@ -5,7 +5,7 @@ import * as sys from 'genpoll/sys'
 import { test } from './fixtures/check.js'
 import { errno } from './fixtures/errno.js'
 import { Descriptors } from './fixtures/kernel.js'
-import { Kept, noIPv6, tcpPair } from './fixtures/net.js'
+import { abstractName, Kept, noIPv6, tcpPair } from './fixtures/net.js'
 
 const { IPPROTO_TCP, SOL_SOCKET } = sys
 const FLAGS = sys.SOCK_CLOEXEC | sys.SOCK_NONBLOCK
@@ -71,6 +71,40 @@ test('a buffer that is too short is refused by the kernel', (t) => {
     const set = () => sys.setsockopt(fd, IPPROTO_TCP, sys.TCP_NODELAY, Buffer.alloc(bytes))
     t.throws(set, errno('EINVAL', 'setsockopt'), `${bytes}`)
   }
+})
+
+/** Options that would have the kernel write elsewhere than into the buffer. */
+const ELSEWHERE = {
+  TCP_ZEROCOPY_RECEIVE: [IPPROTO_TCP, 35],
+  MPTCP_FULL_INFO: [284, 4],
+  /** Its length counts instructions of eight bytes. */
+  SO_GET_FILTER: [SOL_SOCKET, 26],
+  'the tables of iptables': [0, 64],
+  'the tables of ip6tables': [sys.IPPROTO_IPV6, 64],
+  'the tables of arptables': [0, 96],
+  'the tables of ebtables': [0, 128],
+  EBT_SO_GET_ENTRIES: [0, 129],
+  EBT_SO_GET_INIT_ENTRIES: [0, 131],
+} as const
+
+for (const [name, [level, optname]] of Object.entries(ELSEWHERE)) {
+  test(`${name} is refused`, (t) => {
+    using fds = new Descriptors()
+    const fd = tcp(fds)
+    const value = new Uint8Array(256).fill(0xa5)
+    const expected = { name: 'RangeError', code: 'ERR_OUT_OF_RANGE', message: /"optname"/ }
+    t.throws(() => sys.getsockopt(fd, level, optname, value), expected)
+    t.throws(() => sys.setsockopt(fd, level, optname, value), expected)
+    t.ok(value.every((byte) => byte === 0xa5))
+  })
+}
+
+test('the same numbers of other levels are options as any', (t) => {
+  using fds = new Descriptors()
+  const fd = tcp(fds)
+  const value = new Int32Array(2)
+  t.equal(sys.getsockopt(fd, SOL_SOCKET, 35, value), 4) // SO_TIMESTAMPNS
+  t.throws(() => sys.getsockopt(fd, SOL_SOCKET, 128, value), errno('ENOPROTOOPT', 'getsockopt'))
 })
 
 test('options fail as the kernel says', (t) => {
@@ -177,7 +211,19 @@ test('SO_LINGER refuses other times', (t) => {
 
 test('an option by a name that is none', (t) => {
   using listener = Listener.tcp()
-  const names = ['', 'SO_NONE', 'so_linger', 'toString', '__proto__', null, undefined, 13, {}]
+  // What SO_PASSCRED brings is dropped by all that receives here.
+  const names = [
+    '',
+    'SO_NONE',
+    'SO_PASSCRED',
+    'so_linger',
+    'toString',
+    '__proto__',
+    null,
+    undefined,
+    13,
+    {},
+  ]
   for (const name of [...names, ['SO_LINGER'], Symbol('SO_LINGER'), Object('SO_LINGER')]) {
     const expected = { name: 'TypeError', code: /^ERR_INVALID_ARG_(VALUE|TYPE)$/ }
     t.throws(() => listener.getOption(name as never), { ...expected, message: /"option"/ })
@@ -186,7 +232,7 @@ test('an option by a name that is none', (t) => {
 })
 
 test('an option fails as the kernel says', (t) => {
-  using listener = Listener.unix('')
+  using listener = Listener.unix(abstractName())
   const expected = errno('EOPNOTSUPP', 'setsockopt')
   t.throws(() => listener.setOption('TCP_NODELAY', 1), { ...expected, fd: listener.fd })
   t.throws(() => listener.getOption('TCP_NODELAY'), errno('EOPNOTSUPP', 'getsockopt'))

@@ -1,11 +1,8 @@
-import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import net from 'node:net'
-import { fileURLToPath } from 'node:url'
 import { EPOLLIN, EPOLLRDHUP, Loop } from 'genpoll'
 import { Listener, Socket, serve } from 'genpoll/net'
 import { CLOSED } from './fixtures/awaited.js'
-import { bad } from './fixtures/bad.js'
 import { test } from './fixtures/check.js'
 import { ready } from './fixtures/descriptors.js'
 import { refused } from './fixtures/errno.js'
@@ -95,9 +92,9 @@ test('on Node’s loop, with Node’s clients', async (t) => {
 test('remove ends it, and the listener stays open', (t) => {
   using kept = new Kept()
   const { loop, listener } = scene(kept, 1)
-  const source = serve(loop, listener, () => t.fail('it was removed'))
-  t.equal(source.fd, listener.fd)
-  t.ok(source.remove())
+  const service = serve(loop, listener, () => t.fail('it was removed'))
+  t.same([service.active, service.remove()], [true, true])
+  t.same([service.active, service.remove()], [false, false])
   loop.run()
   t.ok(kept.one(accepted(listener)).fd > 0)
 })
@@ -206,42 +203,3 @@ test('what can’t be served is refused', (t) => {
   loop.close()
   t.throws(() => serve(loop, kept.one(Listener.tcp()), ignore), CLOSED)
 })
-
-test('what is no handler is refused before anybody connects', (t) => {
-  for (const [handler, expected] of bad.function) {
-    using kept = new Kept()
-    const { loop, listener } = scene(kept, 0)
-    const message = /"onConnection"/
-    t.throws(() => serve(loop, listener, handler as never), { ...expected, message })
-  }
-})
-
-const child = fileURLToPath(new URL('fixtures/children/net-emfile.mjs', import.meta.url))
-
-/** What a child tells that can have 64 descriptors. */
-function withFew(...args: string[]) {
-  const script = 'ulimit -n 64; exec "$0" "$@"'
-  return JSON.parse(
-    execFileSync('sh', ['-c', script, process.execPath, child, ...args], { encoding: 'utf8' }),
-  )
-}
-
-test('without descriptors it rests, serves those that are there, and goes on with the next', (t) => {
-  const { wakeUps, ...rest } = withFew()
-  t.same(rest, {
-    exhausted: { code: 'EMFILE', errno: -24, syscall: 'accept4', isOfListener: true },
-    accepted: 2,
-    echoed: 'hello',
-    withOneMore: 3,
-    withMany: 6,
-    exhaustion: null,
-  })
-  t.ok(wakeUps > 1, 'it looks from time to time')
-  t.ok(wakeUps < 20, `it doesn’t spin: ${wakeUps} wake-ups`)
-})
-
-for (const end of ['remove', 'close', 'close the loop']) {
-  test(`ended while it rests: ${end}`, (t) => {
-    t.same(withFew(end), { accepted: 2, active: false })
-  })
-}

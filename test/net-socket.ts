@@ -120,6 +120,15 @@ test('a unix path: there at once, or not', (t) => {
   t.throws(() => Socket.connect({ path }), errno('ECONNREFUSED', 'connect'))
 })
 
+test('a path that is undefined is none', (t) => {
+  using kept = new Kept()
+  const listener = kept.one(Listener.tcp())
+  const options = { path: undefined, port: portOf(listener) }
+  const client = kept.one(Socket.connect(options))
+  t.equal(outcome(client), null)
+  t.same(client.peer(), listener.address())
+})
+
 test('EAGAIN while a unix listener has no room', (t) => {
   using kept = new Kept()
   const path = abstractName()
@@ -163,6 +172,9 @@ test('adopt takes nothing else', (t) => {
   const datagrams = fds.own(sys.socket(sys.AF_INET, sys.SOCK_DGRAM | FLAGS, 0))
   t.throws(() => Socket.adopt(datagrams), { ...errno('EPROTOTYPE', 'adopt'), fd: datagrams })
   t.throws(() => Socket.adopt(fds.eventfd()), errno('ENOTSOCK', 'getsockopt'))
+  const listening = fds.own(sys.socket(sys.AF_INET, sys.SOCK_STREAM | FLAGS, 0))
+  sys.listen(listening, 1)
+  t.throws(() => Socket.adopt(listening), { ...errno('EINVAL', 'adopt'), fd: listening })
   t.throws(() => Socket.adopt(NOT_OPEN), errno('EBADF', 'getsockopt'))
   refuses(t, Socket.adopt as never, [['fd', 'uint32', NOT_OPEN]])
 })

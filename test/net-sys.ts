@@ -105,6 +105,15 @@ test('a TCP connection, from bind to the end of it', (t) => {
   )
 })
 
+test('an address whose path is undefined is one of IP', (t) => {
+  using fds = new Descriptors()
+  const { fd, name } = listening(fds)
+  const client = stream(fds)
+  sys.connect(client, { path: undefined, ...(name as Port) })
+  fds.own(soon(fd, () => sys.accept4(fd, FLAGS)))
+  t.same(sys.getpeername(client), name)
+})
+
 test('accept4 adds no flags', (t) => {
   using fds = new Descriptors()
   const { fd, name } = listening(fds)

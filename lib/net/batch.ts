@@ -1,4 +1,4 @@
-import { type Address, type AddressLike, checked, setAddress, takeAddress } from '../address.js'
+import { type Address, type AddressLike, checked, knownAddress, setAddress } from '../address.js'
 import { binding } from '../binding.js'
 import { integer, invalidType, object, outOfRange } from '../validate.js'
 
@@ -22,16 +22,17 @@ export interface BatchOptions {
  * @example
  * const batch = new DatagramBatch()
  * loop.watch(socket, EPOLLIN, () => {
- *   while (socket.recvBatch(batch) !== null) socket.sendBatch(batch)
+ *   while (socket.recvBatch(batch) !== null) {
+ *     for (let i = 0; i < batch.length; i++) console.log(batch.message(i), batch.address(i))
+ *   }
  * })
  */
 export class DatagramBatch {
   readonly capacity: number
   readonly size: number
-  /** How many datagrams there are in it. */
-  length = 0
   /** @internal Records, then data. */
   readonly memory: Buffer
+  #length = 0
   readonly #words: Uint32Array
   readonly #halves: Uint16Array
 
@@ -42,6 +43,15 @@ export class DatagramBatch {
     this.memory = Buffer.alloc(capacity * (RECORD + size))
     this.#words = new Uint32Array(this.memory.buffer, 0, (capacity * RECORD) / 4)
     this.#halves = new Uint16Array(this.memory.buffer, 0, (capacity * RECORD) / 2)
+  }
+
+  /** How many datagrams there are in it. 0 makes room for others. */
+  get length(): number {
+    return this.#length
+  }
+
+  set length(length: number) {
+    this.#length = integer(length, 'length', 0, this.capacity)
   }
 
   /** The bytes of a datagram: a view, good until the batch is used again. */
@@ -66,7 +76,7 @@ export class DatagramBatch {
     const length = this.#halves[(at + 4) / 2]!
     if (length === 0) return null
     binding.address.set(this.memory.subarray(at + ADDRESS, at + ADDRESS + length))
-    return takeAddress(length, 'recvmmsg')
+    return knownAddress(length)
   }
 
   /**

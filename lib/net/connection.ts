@@ -44,6 +44,7 @@ export class Connection {
   #length = 0
   #mask = EPOLLIN | EPOLLRDHUP
   #isPaused = false
+  #wasResumed = false
   #needsDrain = false
   /** Nothing more will be read. */
   #hasEnded = false
@@ -170,12 +171,23 @@ export class Connection {
   #dispatch(events: number): void {
     if ((events & EPOLLOUT) !== 0 && this.#length > 0) this.#flush()
     if (this.#closed || (events & ~EPOLLOUT) === 0) return
-    if (!this.#hasEnded) {
-      if (!this.#isPaused) this.#handlers.readable(this)
-    } else if ((events & (EPOLLERR | EPOLLHUP)) !== 0) {
+    const isHungUp = (events & (EPOLLERR | EPOLLHUP)) !== 0
+    if (this.#hasEnded) {
       // There is nothing more to read, and now nobody to write to.
-      this.#close(this.socket.connectError())
+      if (isHungUp) this.#close(this.#pendingError())
+      return
     }
+    // Both sides have ended: nothing more comes that it could be paused for, and nobody may resume it.
+    if (isHungUp && this.#isPaused && this.#isEnding && this.#length === 0 && !this.#wasResumed) {
+      this.#wasResumed = true // whoever pauses again means it
+      this.resume()
+    }
+    if (!this.#isPaused) this.#handlers.readable(this)
+  }
+
+  #pendingError(): ErrnoError | null {
+    const error = this.socket.connectError()
+    return error === null ? null : new ErrnoError(error.errno, 'read', { fd: this.socket.fd })
   }
 
   #flush(): void {
@@ -205,8 +217,14 @@ export class Connection {
 
   /** All is written that will be. */
   #finish(): void {
-    if (this.#hasEnded) this.#close(null)
-    else this.#attempt(() => this.socket.shutdown('write'))
+    if (this.#hasEnded) {
+      this.#close(null)
+      return
+    }
+    this.#attempt(() => this.socket.shutdown('write'))
+    // Asked anew, whether the peer has ended before: of a unix socket that is no edge.
+    this.#mask = 0
+    this.#update()
   }
 
   /** Asks the kernel for what is wanted now. */

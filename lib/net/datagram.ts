@@ -5,6 +5,7 @@ import {
   IPPROTO_IPV6,
   IPV6_V6ONLY,
   MSG_CMSG_CLOEXEC,
+  MSG_DONTWAIT,
   MSG_NOSIGNAL,
   MSG_TRUNC,
   SO_REUSEADDR,
@@ -21,7 +22,7 @@ import { close, socketpair } from '../sys/descriptors.js'
 import * as sys from '../sys/sockets.js'
 import { boolean, integer, invalidType, object } from '../validate.js'
 import { DatagramBatch } from './batch.js'
-import { assertType, openFor } from './endpoint.js'
+import { assertKind, openFor } from './endpoint.js'
 import { getOption, type SocketOption, setOption } from './options.js'
 
 export interface UdpOptions {
@@ -53,8 +54,9 @@ export interface Received {
  * @example
  * const socket = Datagram.udp({ port: 5353 })
  * loop.watch(socket, EPOLLIN, () => {
- *   const { count, address } = socket.recv(buffer)
- *   socket.send(buffer.subarray(0, count), address)
+ *   const received = socket.recv(buffer)
+ *   if (received === null) return
+ *   socket.send(buffer.subarray(0, received.count), received.address)
  * })
  * @see https://man7.org/linux/man-pages/man7/udp.7.html
  */
@@ -103,7 +105,7 @@ export class Datagram extends OwnedFd {
    */
   static adopt(fd: number): Datagram {
     integer(fd, 'fd', 0, 0x7fffffff)
-    return new Datagram(assertType(fd, SOCK_DGRAM), false)
+    return new Datagram(assertKind(fd, false, SOCK_DGRAM), false)
   }
 
   /** @internal */
@@ -129,7 +131,7 @@ export class Datagram extends OwnedFd {
    */
   send(data: NodeJS.ArrayBufferView, address?: AddressLike | null): number | null {
     const to = address ?? undefined
-    return sys.sendmsg(this.fd, { buffers: [data], address: to }, MSG_NOSIGNAL)
+    return sys.sendmsg(this.fd, { buffers: [data], address: to }, MSG_NOSIGNAL | MSG_DONTWAIT)
   }
 
   /**
@@ -139,7 +141,7 @@ export class Datagram extends OwnedFd {
    * @throws {ErrnoError} `ECONNREFUSED` (one that was sent came back).
    */
   recv(buffer: NodeJS.ArrayBufferView): Received | null {
-    const message = sys.recvmsg(this.fd, [buffer], MSG_CMSG_CLOEXEC)
+    const message = opened(sys.recvmsg, this.fd, [buffer], MSG_CMSG_CLOEXEC | MSG_DONTWAIT)
     if (message === null) return null
     const { bytes, flags, fds, address } = message
     // Nobody has asked for them.
@@ -157,7 +159,7 @@ export class Datagram extends OwnedFd {
   recvBatch(batch: DatagramBatch): number | null {
     const { fd } = this
     pinBatch(batch)
-    const rc = binding.recvmmsg(fd, batch.capacity, batch.size, 0)
+    const rc = binding.recvmmsg(fd, batch.capacity, batch.size, MSG_DONTWAIT)
     batch.length = Math.max(rc, 0)
     return rc >= 0 ? rc : rc === EAGAIN ? null : fail(rc, 'recvmmsg', { fd })
   }
@@ -167,7 +169,7 @@ export class Datagram extends OwnedFd {
    *
    * @param first Which one to begin with: where the last call has ended.
    * @returns How many were sent, which may be fewer, or `null` if it would block.
-   * @throws {ErrnoError} as `send`, if the first of them can't be sent.
+   * @throws {ErrnoError} as `send`, if the first of them can't be sent: go on with the next one.
    * @see https://man7.org/linux/man-pages/man2/sendmmsg.2.html
    */
   sendBatch(batch: DatagramBatch, first = 0): number | null {
@@ -175,7 +177,7 @@ export class Datagram extends OwnedFd {
     pinBatch(batch)
     const { capacity, size, length } = batch
     integer(first, 'first', 0, length)
-    const rc = binding.sendmmsg(fd, capacity, size, first, length, MSG_NOSIGNAL)
+    const rc = binding.sendmmsg(fd, capacity, size, first, length, MSG_NOSIGNAL | MSG_DONTWAIT)
     return rc >= 0 ? rc : rc === EAGAIN ? null : fail(rc, 'sendmmsg', { fd })
   }
 

@@ -15,8 +15,8 @@ import * as errno from '../errno.js'
 import { ErrnoError, fail } from '../errors.js'
 import { OwnedFd, opened } from '../fd.js'
 import * as sys from '../sys/sockets.js'
-import { boolean, integer, object } from '../validate.js'
-import { assertType, openFor } from './endpoint.js'
+import { boolean, integer, invalidValue, object } from '../validate.js'
+import { assertKind, openFor } from './endpoint.js'
 import { getOption, type SocketOption, setOption } from './options.js'
 import { Socket } from './socket.js'
 
@@ -89,7 +89,9 @@ export class Listener extends OwnedFd {
    *   `ENAMETOOLONG` (more than 108 bytes).
    */
   static unix(path: string, options: ListenOptions = {}): Listener {
-    return listening(unixAddress(path, 'path'), object(options).backlog, () => {})
+    const address = unixAddress(path, 'path')
+    if (path === '') throw invalidValue('path', 'a path or a name', path)
+    return listening(address, object(options).backlog, () => {})
   }
 
   /**
@@ -97,11 +99,12 @@ export class Listener extends OwnedFd {
    * that was inherited. Its flags stay as they are: one that blocks, as inherited ones may, makes
    * `accept()` wait until it is told otherwise (`setNonBlocking(true)`).
    *
-   * @throws {ErrnoError} as `Fd.adopt`; `ENOTSOCK`; `EPROTOTYPE` for datagrams.
+   * @throws {ErrnoError} as `Fd.adopt`; `ENOTSOCK`; `EPROTOTYPE` for datagrams; `EINVAL` if it doesn't
+   *   listen.
    */
   static adopt(fd: number): Listener {
     integer(fd, 'fd', 0, 0x7fffffff)
-    return new Listener(assertType(fd, SOCK_STREAM, SOCK_SEQPACKET), false)
+    return new Listener(assertKind(fd, true, SOCK_STREAM, SOCK_SEQPACKET), false)
   }
 
   /** @internal */

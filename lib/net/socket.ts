@@ -4,7 +4,9 @@ import {
   IPPROTO_TCP,
   MSG_CMSG_CLOEXEC,
   MSG_CTRUNC,
+  MSG_DONTWAIT,
   MSG_NOSIGNAL,
+  MSG_TRUNC,
   SHUT_RD,
   SHUT_RDWR,
   SHUT_WR,
@@ -24,20 +26,20 @@ import { numberOf, type Target } from '../registration.js'
 import { close, socketpair } from '../sys/descriptors.js'
 import * as sys from '../sys/sockets.js'
 import { boolean, integer, invalidType, invalidValue, object, outOfRange } from '../validate.js'
-import { assertType, openFor } from './endpoint.js'
+import { assertKind, openFor } from './endpoint.js'
 import { getOption, type SocketOption, setOption } from './options.js'
 
-export type ConnectOptions =
-  | {
-      /** An address; names are for `node:dns`. Default `'127.0.0.1'`. */
-      host?: string | undefined
-      port: number
-      /** The address to connect from. */
-      localAddress?: string | undefined
-      /** The port to connect from. Default: any. */
-      localPort?: number | undefined
-    }
-  | { path: string }
+export type ConnectOptions = TcpConnectOptions | { path: string }
+
+export interface TcpConnectOptions {
+  /** An address; names are for `node:dns`. Default `'127.0.0.1'`. */
+  host?: string | undefined
+  port: number
+  /** The address to connect from. */
+  localAddress?: string | undefined
+  /** The port to connect from. Default: any. */
+  localPort?: number | undefined
+}
 
 /** What `recvFds` has received. */
 export interface ReceivedFds {
@@ -65,11 +67,11 @@ export class Socket extends Fd {
   /**
    * Takes over an open socket: one from `sys.accept4`, or from `Fd.release()`.
    *
-   * @throws {ErrnoError} as `Fd.adopt`; `ENOTSOCK`; `EPROTOTYPE` for datagrams.
+   * @throws {ErrnoError} as `Fd.adopt`; `ENOTSOCK`; `EPROTOTYPE` for datagrams; `EINVAL` if it listens.
    */
   static override adopt(fd: number): Socket {
     integer(fd, 'fd', 0, 0x7fffffff)
-    return new Socket(assertType(fd, SOCK_STREAM, SOCK_SEQPACKET), false)
+    return new Socket(assertKind(fd, false, SOCK_STREAM, SOCK_SEQPACKET), false)
   }
 
   /**
@@ -171,7 +173,7 @@ export class Socket extends Fd {
       throw outOfRange('data', 'a byte long or more: the descriptors go with the first', data)
     }
     const numbers = fds.map((fd: Target) => numberOf(fd, 'fds'))
-    return sys.sendmsg(this.fd, { buffers: [data], fds: numbers }, MSG_NOSIGNAL)
+    return sys.sendmsg(this.fd, { buffers: [data], fds: numbers }, MSG_NOSIGNAL | MSG_DONTWAIT)
   }
 
   /**
@@ -180,26 +182,30 @@ export class Socket extends Fd {
    *
    * @returns `null` if it would block.
    * @throws {ErrnoError} `EMSGSIZE` if descriptors were lost on the way, because this process can't
-   *   have so many, or if something else came that wasn't asked for. What came is closed.
+   *   have so many, if a message (`SOCK_SEQPACKET`) is longer than the buffer, or if something else
+   *   came that wasn't asked for. What came is closed.
    */
   recvFds(buffer: NodeJS.ArrayBufferView): ReceivedFds | null {
     const { fd } = this
-    const message = opened(sys.recvmsg, fd, [buffer], MSG_CMSG_CLOEXEC)
+    if (buffer?.byteLength === 0) throw outOfRange('buffer', 'a byte long or more', buffer)
+    const message = opened(sys.recvmsg, fd, [buffer], MSG_CMSG_CLOEXEC | MSG_DONTWAIT)
     if (message === null) return null
     const { bytes, flags, fds, others } = message
-    if ((flags & MSG_CTRUNC) === 0 && others === 0) {
+    if ((flags & (MSG_CTRUNC | MSG_TRUNC)) === 0 && others === 0) {
       return { count: bytes, fds: fds.map((each) => new Fd(each, true)) }
     }
     fds.forEach(close)
-    const hint = others === 0 ? 'descriptors were lost' : 'control data that isn’t descriptors'
+    const lost = (flags & MSG_TRUNC) === 0 ? 'descriptors were lost' : 'the message was longer'
+    const hint = others === 0 ? lost : 'control data that isn’t descriptors'
     return fail(EMSGSIZE, 'recvmsg', { fd, hint })
   }
 }
 
 /** Where to, and where from if that is asked for. */
 function endsOf(options: ConnectOptions): { to: AddressLike; from?: AddressLike } {
-  if ('path' in options) return { to: unixAddress(options.path, 'options.path') }
-  const { host = '127.0.0.1', port, localAddress, localPort = 0 } = options
+  const { path } = options as { path?: string }
+  if (path !== undefined) return { to: unixAddress(path, 'options.path') }
+  const { host = '127.0.0.1', port, localAddress, localPort = 0 } = options as TcpConnectOptions
   const to = ipAddress(host, port, 'options.host', 'options.port')
   if (localAddress === undefined && localPort === 0) return { to }
   const any = to.family === 'IPv4' ? '0.0.0.0' : '::'

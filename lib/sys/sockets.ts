@@ -3,15 +3,30 @@ import {
   type AddressLike,
   checked,
   describe,
+  knownAddress,
   setAddress,
   takeAddress,
 } from '../address.js'
 import { binding, bytesOf, pinBuffer } from '../binding.js'
 import { EAGAIN, EINPROGRESS } from '../errno.js'
 import { check, fail } from '../errors.js'
-import { int32, invalidType, object } from '../validate.js'
+import { int32, invalidType, object, outOfRange } from '../validate.js'
 
 const { registers } = binding
+
+/**
+ * `level:optname` of those for which the kernel would write beyond the buffer: to an address that the
+ * value holds, or because it doesn't count in bytes.
+ */
+const BEYOND = new Set([
+  '1:26', // SO_GET_FILTER
+  '6:35', // TCP_ZEROCOPY_RECEIVE
+  ...['0:64', '41:64', '0:96'], // the tables of iptables, ip6tables, arptables
+  ...['0:128', '0:129', '0:131'], // and of ebtables
+  ...['276:2', '276:7'], // RDS
+  '283:4', // XDP_UMEM_REG
+  '284:4', // MPTCP_FULL_INFO
+])
 
 /** The most that one call takes of them: IOV_MAX, SCM_MAX_FD. */
 const MAX_BUFFERS = 1024
@@ -131,7 +146,7 @@ export function getpeername(fd: number): Address {
  * `getsockopt(fd, level, optname)`: a number; or, with a buffer, any value.
  *
  * @param level `SOL_SOCKET`, `IPPROTO_TCP`, …
- * @param optname `SO_RCVBUF`, `TCP_NODELAY`, …
+ * @param optname `SO_RCVBUF`, `TCP_NODELAY`, …; none for which the kernel writes elsewhere.
  * @returns The number, or how many bytes were put into the buffer.
  * @throws {ErrnoError} `EBADF`, `EINVAL`, `ENOPROTOOPT`, `ENOTSOCK`.
  * @see https://man7.org/linux/man-pages/man2/getsockopt.2.html
@@ -146,6 +161,7 @@ export function getsockopt(
   int32(level, 'level')
   int32(optname, 'optname')
   if (buffer !== undefined) {
+    assertPlain(level, optname)
     pin(buffer, 'buffer')
     return check(binding.getsockopt(fd, level, optname), 'getsockopt', fd)
   }
@@ -158,6 +174,7 @@ export function getsockopt(
  *
  * @param value A number of 32 bits, or the bytes of any other value.
  * @throws {ErrnoError} `EBADF`, `EDOM`, `EINVAL`, `ENOPROTOOPT`, `ENOTSOCK`, `EPERM`.
+ * @see https://man7.org/linux/man-pages/man2/setsockopt.2.html
  */
 export function setsockopt(
   fd: number,
@@ -172,6 +189,7 @@ export function setsockopt(
     const rc = binding.setsockopt_int(fd, level, optname, int32(value, 'value'))
     check(rc, 'setsockopt', fd)
   } else {
+    assertPlain(level, optname)
     pin(value, 'value')
     check(binding.setsockopt(fd, level, optname), 'setsockopt', fd)
   }
@@ -235,7 +253,7 @@ export interface ReceivedMessage {
   flags: number
   /** Descriptors that came along: the caller's to close. */
   fds: number[]
-  /** The sender's, where the socket isn't connected. */
+  /** The sender's, where the socket isn't connected; `null` also if it is neither IP nor unix. */
   address: Address | null
   /** How many control messages came that aren't descriptors, and were dropped. */
   others: number
@@ -269,7 +287,7 @@ export function recvmsg(
     flags: messageFlags!,
     fds: [...received.subarray(0, count)],
     others: others!,
-    address: length === 0 ? null : takeAddress(length!, 'recvmsg'),
+    address: length === 0 ? null : knownAddress(length!),
   }
 }
 
@@ -293,6 +311,11 @@ function views(
     list.push(view)
   }
   return list
+}
+
+function assertPlain(level: number, optname: number): void {
+  if (!BEYOND.has(`${level}:${optname}`)) return
+  throw outOfRange('optname', 'an option whose value stays in the buffer', optname)
 }
 
 function pin(view: NodeJS.ArrayBufferView, name: string): void {

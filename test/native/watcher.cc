@@ -165,7 +165,8 @@ void Watcher::Rebuild() {
     }
   }
   const int count = static_cast<int>(triples.size() / 3);
-  const int rc = interest::Rebuild(list_, triples.data(), count, -1);
+  bool is_made;
+  const int rc = interest::Rebuild(list_, triples.data(), count, -1, &is_made);
   CHECK(rc == 0, epoll_.fd, rc);
   did.rebuilt++;
 }
