@@ -43,6 +43,9 @@ export interface RebuildReport {
 
 const { registers } = binding
 
+/** What a rebuild may fail at. */
+const STEPS = ['epoll_create1', 'epoll_ctl']
+
 /** How many registrations are tried to learn what carrying one over costs. */
 const SAMPLE = 64
 /** How many turns without them end the care for stale events. */
@@ -70,7 +73,7 @@ export class Zombies<T> {
   #staleNs = 0
   #entryNs = 0
   rebuilds = 0
-  /** The system call at which the last rebuild that failed did so. */
+  /** The system call at which the last rebuild failed, if it did. */
   failed = ''
 
   constructor(
@@ -204,7 +207,7 @@ export class Zombies<T> {
     pinBuffer(triples, triples.byteLength)
     list.host?.pause()
     const rc = binding.interest_rebuild(list.handle.fd, living.length, list.hasHost ? 1 : 0)
-    if (rc < 0) this.failed = registers[1] === 0 ? 'epoll_create1' : 'epoll_ctl'
+    this.failed = STEPS[registers[1]!]!
     list.host?.resume()
     const costNs = since(start)
     const staleNs = this.#staleNs

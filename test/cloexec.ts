@@ -20,7 +20,7 @@ function childrensDescriptors(): number[] {
 /** One of each way to make one. */
 function sockets(): OwnedFd[] {
   const tcp = Listener.tcp()
-  const unix = Listener.unix('')
+  const unix = Listener.unix(`\0genpoll-cloexec-${process.pid}`)
   const path = unix.address() as { path: string }
   const made: OwnedFd[] = [tcp, unix, Socket.connect({ port: portOf(tcp) }), Socket.connect(path)]
   for (const listener of [tcp, unix]) made.push(accepted(listener))

@@ -11,7 +11,7 @@ const { registers } = binding
 /** So many timers that were removed may be left in the queue, and as many as are in use. */
 const MOST_REMOVED = 64
 /** An empty queue keeps room for so many. */
-const MOST_KEPT = 1024
+const MOST_KEPT = 256
 /** What comes more often than that can't be told apart. */
 const LEAST_MS = 1e-6
 
