@@ -206,6 +206,7 @@ export class Zombies<T> {
     })
     pinBuffer(triples, triples.byteLength)
     list.host?.pause()
+    registers[1] = 0
     const rc = binding.interest_rebuild(list.handle.fd, living.length, list.hasHost ? 1 : 0)
     this.failed = STEPS[registers[1]!]!
     list.host?.resume()
