@@ -7,6 +7,9 @@ const isOfCommand = (id) => id.includes('/.build/cli/')
 /** Beside what most programs import, which is one file. */
 const isApart = (id) => isOfCommand(id) || id.includes('/.build/net/')
 
+/** What `genpoll` itself does without, and `genpoll/sys` and `genpoll/net` share. */
+const isOfSockets = (id) => /\/\.build\/(address|sys\/sockets)\.js$/.test(id)
+
 /** A module with the source map that tsc made for it, so that stacks and coverage show lib/. */
 const withSourceMap = {
   name: 'source-map',
@@ -29,7 +32,10 @@ export default {
   output: {
     dir: 'dist',
     sourcemap: true,
-    manualChunks: (id) => (isApart(id) || basename(id) === 'index.js' ? undefined : 'core'),
+    manualChunks(id) {
+      if (isApart(id) || basename(id) === 'index.js') return undefined
+      return isOfSockets(id) ? 'sockets' : 'core'
+    },
     chunkFileNames: ({ moduleIds }) =>
       isOfCommand(moduleIds.at(-1)) ? 'cli/[name].js' : '[name].js',
   },
